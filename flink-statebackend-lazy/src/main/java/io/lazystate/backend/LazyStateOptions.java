@@ -1,0 +1,74 @@
+package io.lazystate.backend;
+
+import java.time.Duration;
+import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ConfigOptions;
+import org.apache.flink.configuration.MemorySize;
+
+/** The options of the backend; all of {@code state.backend.rocksdb.*} apply as well. */
+@PublicEvolving
+public final class LazyStateOptions {
+    public static final ConfigOption<LoadingMode> LOADING_MODE =
+            ConfigOptions.key("state.backend.lazy.loading-mode")
+                    .enumType(LoadingMode.class)
+                    .defaultValue(LoadingMode.HYBRID)
+                    .withDescription("How much state is loaded before a restored task runs.");
+
+    public static final ConfigOption<Boolean> HYDRATION_ENABLED =
+            ConfigOptions.key("state.backend.lazy.hydration.enabled")
+                    .booleanType()
+                    .defaultValue(true)
+                    .withDescription(
+                            "Whether cold state is fetched and linked in the background. Without"
+                                    + " it, state that is not read stays in the checkpoint store.");
+
+    public static final ConfigOption<Integer> HYDRATION_CONNECTIONS =
+            ConfigOptions.key("state.backend.lazy.hydration.connections")
+                    .intType()
+                    .defaultValue(4)
+                    .withDescription("Files that a task fetches at the same time for hydration.");
+
+    public static final ConfigOption<MemorySize> PAGE_SIZE =
+            ConfigOptions.key("state.backend.lazy.page-size")
+                    .memoryType()
+                    .defaultValue(MemorySize.ofMebiBytes(1).divide(4))
+                    .withDescription(
+                            "Uncompressed size of a page, the unit of a cold read. Applies to files"
+                                    + " written from now on.");
+
+    public static final ConfigOption<MemorySize> EXTENT_SIZE =
+            ConfigOptions.key("state.backend.lazy.extent-size")
+                    .memoryType()
+                    .defaultValue(MemorySize.ofMebiBytes(64))
+                    .withDescription(
+                            "Uncompressed size of an extent, the unit of hydration. Applies to"
+                                    + " files written from now on.");
+
+    public static final ConfigOption<MemorySize> PAGE_CACHE_SIZE =
+            ConfigOptions.key("state.backend.lazy.page-cache-size")
+                    .memoryType()
+                    .defaultValue(MemorySize.ofMebiBytes(32))
+                    .withDescription(
+                            "Heap memory for pages of cold state, for each keyed operator in a"
+                                    + " slot, while it has cold state.");
+
+    public static final ConfigOption<List<String>> PRELOAD_STATES =
+            ConfigOptions.key("state.backend.lazy.preload.states")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Names of states that are loaded before the task runs, in mode HYBRID.");
+
+    public static final ConfigOption<Duration> MAX_BLOCKING_TIME =
+            ConfigOptions.key("state.backend.lazy.recovery.max-blocking-time")
+                    .durationType()
+                    .defaultValue(Duration.ofSeconds(5))
+                    .withDescription(
+                            "How long a restore waits for preload.states; what is not there by then"
+                                    + " is loaded like the rest.");
+
+    private LazyStateOptions() {}
+}

@@ -1,0 +1,40 @@
+package io.lazystate.loading;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes whole extents into the local database.
+ *
+ * <p>Threads: one hydrator's; the extents become resident later, at the task thread's next access.
+ */
+@Internal
+public interface LinkTarget {
+    /**
+     * One extent's rows as local files in RocksDB table format, clipped to the extent.
+     *
+     * @param base its base rows; null if there are none
+     * @param changes rows of its deltas, newest wins, over the base; null if there are none
+     */
+    record Linkable(ColdExtent extent, @Nullable Path base, @Nullable Path changes) {}
+
+    /** The extents that are cold now, in the order they should be hydrated. */
+    List<ColdExtent> coldExtents();
+
+    /** Keeps the files of these extents in every new checkpoint until the pin is closed (I11). */
+    Pin pin(List<ColdExtent> extents);
+
+    /** Links extents, those of one state with one call; the files are moved or deleted. */
+    void link(List<Linkable> extents);
+
+    /** Called when hydration ends or pauses, so that the database goes back to its normal work. */
+    void linkingDone();
+
+    /** A hold on files; closing twice does nothing. */
+    interface Pin extends AutoCloseable {
+        @Override
+        void close();
+    }
+}

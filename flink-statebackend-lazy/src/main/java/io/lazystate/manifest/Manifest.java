@@ -1,0 +1,30 @@
+package io.lazystate.manifest;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * What one subtask's checkpoint needs to be restored.
+ *
+ * <p>Immutable, any thread; the array is not copied and must not change.
+ *
+ * @param stateMetadata opaque here: Flink's serialized key serializer and state meta information
+ * @param firstKeyGroup first key group of the subtask
+ * @param lastKeyGroup last key group of the subtask, inclusive
+ * @param keyGroupPrefixBytes bytes that the key group takes at the start of each key, 1 or 2
+ * @param states layout by state name; iterates in the order given
+ */
+@Internal
+public record Manifest(
+        byte[] stateMetadata,
+        int firstKeyGroup,
+        int lastKeyGroup,
+        int keyGroupPrefixBytes,
+        Map<String, StateLayout> states) {
+
+    public Manifest {
+        states = Collections.unmodifiableMap(new LinkedHashMap<>(states));
+    }
+}

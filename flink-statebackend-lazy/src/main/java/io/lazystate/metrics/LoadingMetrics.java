@@ -1,0 +1,94 @@
+package io.lazystate.metrics;
+
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+
+/**
+ * Counts what one keyed backend loads, and for whom.
+ *
+ * <p>Shape: monotonic counters, registered under the names of their methods. Units: pages, extents,
+ * bytes as fetched from the store, or calls. Threads: any.
+ */
+@Internal
+public final class LoadingMetrics {
+    private final LongAdder faults = new LongAdder();
+    private final LongAdder pagesLoaded = new LongAdder();
+    private final LongAdder bytesRead = new LongAdder();
+    private final LongAdder coldWrites = new LongAdder();
+    private final LongAdder extentCrossings = new LongAdder();
+    private final LongAdder extentsLinked = new LongAdder();
+    private final LongAdder filteredReads = new LongAdder();
+
+    /** Waves of ranged reads that a state access waited for. */
+    public LongAdder faults() {
+        return faults;
+    }
+
+    /** Pages that came from the store, one by one or inside a linked file. */
+    public LongAdder pagesLoaded() {
+        return pagesLoaded;
+    }
+
+    /** Bytes that came from the store for pages, indexes and linked files. */
+    public LongAdder bytesRead() {
+        return bytesRead;
+    }
+
+    /** Writes to keys of cold extents. */
+    public LongAdder coldWrites() {
+        return coldWrites;
+    }
+
+    /** Times an iterator went on from a cold extent into the next one. */
+    public LongAdder extentCrossings() {
+        return extentCrossings;
+    }
+
+    /** Extents whose files were linked into the local database. */
+    public LongAdder extentsLinked() {
+        return extentsLinked;
+    }
+
+    /** Reads of cold keys that filters and first keys answered without a page. */
+    public LongAdder filteredReads() {
+        return filteredReads;
+    }
+
+    /**
+     * Registers the counters, and gauges for what the paging layer knows.
+     *
+     * @param pagesTotal pages of all runs of the live extents
+     * @param residentBytes stored bytes of the resident extents' runs
+     * @param totalBytes stored bytes of all live extents' runs
+     */
+    public void register(
+            MetricGroup group,
+            LongSupplier pagesTotal,
+            LongSupplier residentBytes,
+            LongSupplier totalBytes) {
+        gauge(group, "faults", faults::sum);
+        gauge(group, "pagesLoaded", pagesLoaded::sum);
+        gauge(group, "bytesRead", bytesRead::sum);
+        gauge(group, "coldWrites", coldWrites::sum);
+        gauge(group, "extentCrossings", extentCrossings::sum);
+        gauge(group, "extentsLinked", extentsLinked::sum);
+        gauge(group, "filteredReads", filteredReads::sum);
+        gauge(group, "pagesTotal", pagesTotal);
+        group.gauge(
+                "residentFraction",
+                (Gauge<Double>)
+                        () -> {
+                            long total = totalBytes.getAsLong();
+                            return total == 0
+                                    ? 1.0
+                                    : (double) residentBytes.getAsLong() / (double) total;
+                        });
+    }
+
+    private static void gauge(MetricGroup group, String name, LongSupplier value) {
+        group.gauge(name, (Gauge<Long>) value::getAsLong);
+    }
+}

@@ -1,0 +1,109 @@
+package io.lazystate.paging;
+
+import java.util.HashSet;
+import java.util.Set;
+import java.util.function.LongConsumer;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.LevelMetaData;
+import org.rocksdb.MutableColumnFamilyOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.SstFileMetaData;
+
+/**
+ * Switches automatic compaction off in the column families that are being linked into.
+ *
+ * <p>A file that is linked while a compaction covers its range lands in level 0, and enough of
+ * those stall the writers; with compaction off it lands in the bottom level. Level 0 is the bound:
+ * once the writers have filled it this far, linking waits until compaction has emptied it. A column
+ * family that nobody has written to is left alone: nothing of it can be compacted, and each switch
+ * costs synchronous writes to the local disk. Threads: the hydrator's.
+ */
+final class LinkPause {
+    /** Files in level 0 at which linking gives way; RocksDB slows writers down at 20. */
+    private static final int LEVEL_0_FULL = 12;
+
+    /** Files in level 0 at which linking goes on. RocksDB compacts from 4 on. */
+    private static final int LEVEL_0_EMPTY = 4;
+
+    private static final long POLL_NANOS = 20_000_000L;
+
+    private final RocksDB db;
+    private final LongConsumer pause;
+    private final Set<PagedState> paused = new HashSet<>();
+
+    /**
+     * @param pause waits about as many nanoseconds, usually {@code LockSupport::parkNanos}
+     */
+    LinkPause(RocksDB db, LongConsumer pause) {
+        this.db = db;
+        this.pause = pause;
+    }
+
+    /** Makes the column family ready for a link; waits while level 0 is too full. */
+    void before(PagedState state) throws RocksDBException {
+        ColumnFamilyHandle family = state.handle();
+        if (paused.contains(state) && files(family) >= LEVEL_0_FULL) {
+            setAutoCompaction(family, true);
+            paused.remove(state);
+        }
+        if (!paused.contains(state) && !idle(family)) {
+            waitUntil(() -> files(family) <= LEVEL_0_EMPTY);
+            setAutoCompaction(family, false);
+            paused.add(state);
+            waitUntil(() -> !compacts(family));
+        }
+    }
+
+    /** Switches compaction on again everywhere. */
+    void end() throws RocksDBException {
+        for (PagedState state : paused) {
+            setAutoCompaction(state.handle(), true);
+        }
+        paused.clear();
+    }
+
+    private void setAutoCompaction(ColumnFamilyHandle family, boolean on) throws RocksDBException {
+        db.setOptions(
+                family,
+                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
+    }
+
+    /** Whether the column family holds no rows but linked ones, and none is being compacted. */
+    private boolean idle(ColumnFamilyHandle family) throws RocksDBException {
+        return files(family) == 0
+                && db.getLongProperty(family, "rocksdb.num-entries-active-mem-table") == 0
+                && db.getLongProperty(family, "rocksdb.num-entries-imm-mem-tables") == 0
+                && db.getLongProperty(family, "rocksdb.compaction-pending") == 0
+                && !compacts(family);
+    }
+
+    /** Whether this column family is being compacted; what happens to others is no obstacle. */
+    private boolean compacts(ColumnFamilyHandle family) {
+        for (LevelMetaData level : db.getColumnFamilyMetaData(family).levels()) {
+            for (SstFileMetaData file : level.files()) {
+                if (file.beingCompacted()) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private int files(ColumnFamilyHandle family) throws RocksDBException {
+        return Integer.parseInt(db.getProperty(family, "rocksdb.num-files-at-level0"));
+    }
+
+    private interface Check {
+        boolean ok() throws RocksDBException;
+    }
+
+    /**
+     * Waits for at most 10 s, or until the hydrator is interrupted: linking is only better then.
+     */
+    private void waitUntil(Check check) throws RocksDBException {
+        for (int i = 0; i < 500 && !check.ok() && !Thread.currentThread().isInterrupted(); i++) {
+            pause.accept(POLL_NANOS);
+        }
+    }
+}

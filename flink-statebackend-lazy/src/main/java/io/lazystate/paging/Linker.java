@@ -1,0 +1,229 @@
+package io.lazystate.paging;
+
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.LinkTarget;
+import io.lazystate.manifest.Extent;
+import io.lazystate.run.Run;
+import io.lazystate.store.StoredObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.ResourceGuard;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.IngestExternalFileOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Links files of whole extents into the main column families.
+ *
+ * <p>The rows stay invisible until the task thread, at its next access, has moved the overlay's
+ * rows over them and marked the extent resident: until then readers pass them over. Threads: a
+ * hydrator links, the task thread polls.
+ */
+@Internal
+public final class Linker implements LinkTarget {
+    private static final Logger LOG = LoggerFactory.getLogger(Linker.class);
+
+    /** An extent whose base and deltas are in its main column family. */
+    record Linked(PagedState state, byte[] lower, byte @Nullable [] upper, long baseBytes) {}
+
+    private final RocksDB db;
+    private final StateRegistry states;
+    private final PagingContext context;
+    private final LinkPause pause;
+    private final IngestExternalFileOptions options =
+            new IngestExternalFileOptions().setMoveFiles(true);
+    private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
+    private final Set<Held> pins = ConcurrentHashMap.newKeySet();
+    private volatile boolean hasLinked;
+
+    Linker(RocksDB db, StateRegistry states, PagingContext context) {
+        this.db = db;
+        this.states = states;
+        this.context = context;
+        this.pause = new LinkPause(db, LockSupport::parkNanos);
+    }
+
+    @Override
+    public List<ColdExtent> coldExtents() {
+        List<ColdExtent> cold = new ArrayList<>();
+        for (PagedState state : states.all()) {
+            ExtentMap map = state.map();
+            for (int i = 0; !map.allResident() && i < map.size(); i++) {
+                if (!map.isResident(i)) {
+                    cold.add(new ColdExtent(state.name(), map.extent(i)));
+                }
+            }
+        }
+        return cold;
+    }
+
+    @Override
+    public Pin pin(List<ColdExtent> extents) {
+        Held held = new Held(List.copyOf(extents));
+        pins.add(held);
+        return held;
+    }
+
+    private final class Held implements Pin {
+        private final List<ColdExtent> extents;
+
+        Held(List<ColdExtent> extents) {
+            this.extents = extents;
+        }
+
+        @Override
+        public void close() {
+            pins.remove(this);
+        }
+    }
+
+    void addPinned(Set<StoredObject> objects) {
+        for (Held held : pins) {
+            for (ColdExtent cold : held.extents) {
+                Run base = cold.extent().base();
+                if (base != null) {
+                    objects.add(base.object());
+                }
+                cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
+            }
+        }
+    }
+
+    @Override
+    public void link(List<Linkable> extents) {
+        Map<String, List<Linkable>> byState = new LinkedHashMap<>();
+        for (Linkable extent : extents) {
+            byState.computeIfAbsent(extent.extent().state(), s -> new ArrayList<>()).add(extent);
+        }
+        byState.forEach(this::link);
+    }
+
+    private void link(String name, List<Linkable> extents) {
+        PagedState state = states.named(name);
+        List<Path> bases = new ArrayList<>();
+        List<Path> changes = new ArrayList<>();
+        List<Linked> done = new ArrayList<>();
+        for (Linkable linkable : extents) {
+            Extent extent = linkable.extent().extent();
+            if (state == null || state.map().isResident(extent.lower())) {
+                delete(linkable); // the state was dropped meanwhile
+                continue;
+            }
+            if (linkable.base() != null) {
+                bases.add(linkable.base());
+            }
+            if (linkable.changes() != null) {
+                changes.add(linkable.changes());
+            }
+            done.add(new Linked(state, extent.lower(), extent.upper(), baseBytes(extent)));
+        }
+        if (state == null || done.isEmpty()) {
+            return;
+        }
+        try {
+            whileOpen(
+                    () -> {
+                        pause.before(state);
+                        ingest(state, bases);
+                        ingest(state, changes);
+                    });
+        } catch (RocksDBException e) {
+            extents.forEach(Linker::delete);
+            throw Natives.failed(PagedRocksDB.where(state), "linking files", e);
+        } catch (IOException e) {
+            extents.forEach(Linker::delete);
+            LOG.debug("The backend closes while extents are linked", e);
+            return;
+        }
+        linked.addAll(done);
+        hasLinked = true;
+        context.metrics().extentsLinked().add(done.size());
+    }
+
+    private void ingest(PagedState state, List<Path> files) throws RocksDBException {
+        if (!files.isEmpty()) {
+            List<String> names = new ArrayList<>(files.size());
+            files.forEach(file -> names.add(file.toString()));
+            db.ingestExternalFile(state.handle(), names, options);
+        }
+    }
+
+    @Override
+    public void linkingDone() {
+        try {
+            whileOpen(pause::end);
+        } catch (RocksDBException e) {
+            LOG.warn("Automatic compaction could not be switched on again", e);
+        } catch (IOException e) {
+            LOG.debug("The backend closes while extents are linked", e);
+        }
+    }
+
+    private interface Work {
+        void run() throws RocksDBException;
+    }
+
+    /** Does something to the database, which is not closed meanwhile. */
+    private void whileOpen(Work work) throws RocksDBException, IOException {
+        ResourceGuard.Lease lease = context.guard().acquireResource();
+        try {
+            work.run();
+        } finally {
+            lease.close();
+        }
+    }
+
+    boolean hasLinked() {
+        return hasLinked;
+    }
+
+    @Nullable Linked poll() {
+        Linked next = linked.poll();
+        if (next == null) {
+            hasLinked = false;
+            next = linked.poll(); // one that came in between
+            hasLinked = next != null;
+        }
+        return next;
+    }
+
+    /** Stored bytes of base runs that are linked, and that the task has not come to yet. */
+    long linkedBytes() {
+        return linked.stream().mapToLong(Linked::baseBytes).sum();
+    }
+
+    private static long baseBytes(Extent extent) {
+        Run base = extent.base();
+        return base == null ? 0 : base.meta().tableBytes();
+    }
+
+    void close() {
+        options.close();
+    }
+
+    private static void delete(Linkable linkable) {
+        for (Path file : new Path[] {linkable.base(), linkable.changes()}) {
+            if (file != null) {
+                try {
+                    Files.deleteIfExists(file);
+                } catch (IOException e) {
+                    LOG.debug("A file goes with the backend's directory: {}", file, e);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+package io.lazystate.paging;
+
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
+import io.lazystate.loading.MergeCursor;
+import io.lazystate.manifest.Extent;
+import io.lazystate.run.RowCursor;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+
+/**
+ * Iterates over a state of which some extents are cold: extent by extent, the resident ones from
+ * the main column family, the others from overlay and runs.
+ *
+ * <p>Shape: the extent map is the one of its creation, and rows that the main column family holds
+ * of extents that were cold then are passed over, so linking behind its back changes nothing.
+ * Threads: one. Goes forward only. Cost: see {@link ColdReader}; it never fetches a page of which
+ * the caller asks no more than the first key.
+ */
+final class PagedIterator extends RocksIterator {
+    private final PagedState state;
+    private final ExtentMap map;
+    private final RocksIterator main;
+    private final RocksIterator overlay;
+    private final ColdReader cold;
+    private final Captures captures;
+    private int extent;
+    private @Nullable RowCursor rows;
+
+    /**
+     * @param main over the state's column family; closed with this iterator
+     * @param overlay over the overlay, of the same moment; closed with this iterator
+     * @param captures forgets this iterator when it is closed
+     */
+    PagedIterator(
+            RocksDB db,
+            PagedState state,
+            ExtentMap map,
+            RocksIterator main,
+            RocksIterator overlay,
+            ColdReader cold,
+            Captures captures) {
+        super(db, main.getNativeHandle());
+        disOwnNativeHandle(); // main's own close frees it
+        this.state = state;
+        this.map = map;
+        this.main = main;
+        this.overlay = overlay;
+        this.cold = cold;
+        this.captures = captures;
+    }
+
+    @Override
+    public boolean isValid() {
+        return rows != null && rows.valid();
+    }
+
+    @Override
+    public void seekToFirst() {
+        seek(new byte[0]);
+    }
+
+    @Override
+    public void seek(byte[] target) {
+        try {
+            open(map.indexOf(target), target);
+            skipEmpty();
+        } catch (LazyStateException e) {
+            throw inState(e);
+        }
+    }
+
+    @Override
+    public void next() {
+        try {
+            rows().next();
+            skipEmpty();
+        } catch (LazyStateException e) {
+            throw inState(e);
+        }
+    }
+
+    /** An array of the caller's own: Flink's savepoint writer sets a bit in it. */
+    @Override
+    public byte[] key() {
+        return rows().key().clone();
+    }
+
+    @Override
+    public byte[] value() {
+        try {
+            return rows().value();
+        } catch (LazyStateException e) {
+            throw inState(e);
+        }
+    }
+
+    /** Errors are thrown where they happen; an iterator that ended has seen everything. */
+    @Override
+    public void status() throws RocksDBException {
+        main.status();
+        overlay.status();
+    }
+
+    @Override
+    public void close() {
+        rows = null;
+        captures.remove(this);
+        overlay.close();
+        main.close();
+    }
+
+    private void skipEmpty() {
+        while (!rows().valid()) {
+            int next = map.stretchEnd(extent);
+            if (next >= map.size()) {
+                return;
+            }
+            if (!map.isResident(extent)) {
+                cold.countCrossing();
+            }
+            open(next, map.extent(next).lower());
+        }
+    }
+
+    private void open(int index, byte[] target) {
+        extent = index;
+        if (map.isResident(index)) {
+            Extent last = map.extent(map.stretchEnd(index) - 1);
+            RowCursor resident = new MainCursor(main, last.upper());
+            resident.seek(target);
+            rows = resident;
+            return;
+        }
+        Extent range = map.extent(index);
+        List<RowCursor> sources = new ArrayList<>();
+        if (state.overlaid()) {
+            sources.add(new OverlayCursor(state, overlay));
+        }
+        sources.addAll(cold.cursors(range));
+        cold.fetchForSeek(range, target);
+        RowCursor merged = new MergeCursor(sources, range.lower(), range.upper(), false);
+        merged.seek(target);
+        rows = merged;
+    }
+
+    private RowCursor rows() {
+        return Objects.requireNonNull(rows, "seek first");
+    }
+
+    private LazyStateException inState(LazyStateException e) {
+        return PagedRocksDB.inState(state, e);
+    }
+
+    private static LazyStateException forwardOnly(String method) {
+        return new LazyStateException(
+                Kind.INTERNAL,
+                Where.NOWHERE,
+                "An iterator over cold extents was asked for "
+                        + method
+                        + "; it goes forward only; make the state resident first",
+                null);
+    }
+
+    @Override
+    public void seek(ByteBuffer target) {
+        byte[] key = new byte[target.remaining()];
+        target.get(key);
+        seek(key);
+    }
+
+    @Override
+    public int key(byte[] target) {
+        return copy(rows().key(), target, 0, target.length);
+    }
+
+    @Override
+    public int key(byte[] target, int offset, int length) {
+        return copy(rows().key(), target, offset, length);
+    }
+
+    @Override
+    public int key(ByteBuffer target) {
+        return copy(rows().key(), target);
+    }
+
+    @Override
+    public int value(byte[] target) {
+        return copy(value(), target, 0, target.length);
+    }
+
+    @Override
+    public int value(byte[] target, int offset, int length) {
+        return copy(value(), target, offset, length);
+    }
+
+    @Override
+    public int value(ByteBuffer target) {
+        return copy(value(), target);
+    }
+
+    @Override
+    public void seekToLast() {
+        throw forwardOnly("seekToLast");
+    }
+
+    @Override
+    public void seekForPrev(byte[] target) {
+        throw forwardOnly("seekForPrev");
+    }
+
+    @Override
+    public void seekForPrev(ByteBuffer target) {
+        throw forwardOnly("seekForPrev");
+    }
+
+    @Override
+    public void prev() {
+        throw forwardOnly("prev");
+    }
+
+    @Override
+    public void refresh() {
+        throw forwardOnly("refresh");
+    }
+
+    private static int copy(byte[] from, byte[] to, int offset, int length) {
+        System.arraycopy(from, 0, to, offset, Math.min(from.length, length));
+        return from.length;
+    }
+
+    private static int copy(byte[] from, ByteBuffer to) {
+        to.duplicate().put(from, 0, Math.min(from.length, to.remaining()));
+        to.limit(to.position() + Math.min(from.length, to.remaining()));
+        return from.length;
+    }
+}

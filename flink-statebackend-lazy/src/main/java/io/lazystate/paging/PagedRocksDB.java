@@ -1,0 +1,488 @@
+package io.lazystate.paging;
+
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.manifest.Extent;
+import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.Lookup;
+import io.lazystate.store.StoredObject;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.ToLongFunction;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.MetricGroup;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.ColumnFamilyDescriptor;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.CompactionStyle;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.Snapshot;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An opened RocksDB that answers for cold extents too, under Flink's RocksDB backend.
+ *
+ * <p>Overrides the calls through which Flink reaches the database; every other one that could miss
+ * a cold row or an unlogged write throws. Threads: the task thread, which is the one that builds
+ * it, writes and makes linked extents resident, at its next call; others may read. Ownership: owns
+ * the opened database. Errors: LazyStateException names state, object and remedy.
+ */
+@Internal
+public final class PagedRocksDB extends GuardedRocksDB {
+    private static final Logger LOG = LoggerFactory.getLogger(PagedRocksDB.class);
+
+    private static final byte[] OVERLAY_NAME =
+            "__lazystate_overlay".getBytes(StandardCharsets.UTF_8);
+
+    /** Heap bytes of one state's change log; what changes beyond is spilled. */
+    private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
+
+    private final RocksDB raw;
+    private final PagingContext context;
+    private final Thread taskThread = Thread.currentThread();
+    private final StateRegistry states = new StateRegistry();
+    private final Overlay overlay;
+    private final ColdReader cold;
+    private final Linker linker;
+    private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
+    private final ReadOptions readOptions = new ReadOptions();
+    private final Captures captures = new Captures();
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private final CountDownLatch used = new CountDownLatch(1);
+    private boolean unused = true;
+    private long cuts;
+
+    /** Held while rows move between column families; readers of other threads then read again. */
+    private final StampedLock moves = new StampedLock();
+
+    /**
+     * @param opened taken over: closed with this one, and not to be used on its own
+     * @throws RocksDBException if the overlay cannot be created; {@code opened} is then still the
+     *     caller's
+     */
+    public PagedRocksDB(RocksDB opened, PagingContext context) throws RocksDBException {
+        super(opened.getNativeHandle());
+        this.raw = opened;
+        this.context = context;
+        this.overlay =
+                new Overlay(
+                        opened,
+                        opened.createColumnFamily(
+                                new ColumnFamilyDescriptor(
+                                        OVERLAY_NAME, context.overlayOptions())));
+        this.cold = new ColdReader(context.loader(), context.metrics());
+        this.linker = new Linker(opened, states, context);
+    }
+
+    // ------------------------------------------------------------------ column families
+
+    @Override
+    public ColumnFamilyHandle createColumnFamily(ColumnFamilyDescriptor descriptor)
+            throws RocksDBException {
+        String name = new String(descriptor.getName(), StandardCharsets.UTF_8);
+        if (descriptor.getOptions().compactionStyle() != CompactionStyle.LEVEL) {
+            throw new LazyStateException(
+                    Kind.INVALID,
+                    Where.state(name),
+                    "The compaction style is "
+                            + descriptor.getOptions().compactionStyle()
+                            + ", but files can be linked below the others only with LEVEL; set"
+                            + " state.backend.rocksdb.compaction.style to LEVEL",
+                    null);
+        }
+        ColumnFamilyHandle family = raw.createColumnFamily(descriptor);
+        register(family, name);
+        return family;
+    }
+
+    /**
+     * Takes a column family of the opened database in; all its rows are resident, none is saved.
+     */
+    public void register(ColumnFamilyHandle family, String name) {
+        states.add(family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
+    }
+
+    /** Sets where the rows of a restored state lie: its extents are cold from now on. */
+    public void restore(ColumnFamilyHandle family, StateLayout layout) {
+        states.of(family).setMap(ExtentMap.restored(layout));
+    }
+
+    @Override
+    public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
+        settle();
+        PagedState state = states.of(family);
+        raw.dropColumnFamily(family);
+        overlay.drop(state, writeOptions);
+        states.remove(state);
+        state.close();
+    }
+
+    // ------------------------------------------------------------------ reads
+
+    @Override
+    public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
+        use();
+        PagedState state = states.of(family);
+        while (true) {
+            long stamp = moves.tryOptimisticRead();
+            ExtentMap map = state.map();
+            byte[] value = map.allResident() ? raw.get(family, key) : get(state, map, key, null);
+            if (moves.validate(stamp)) {
+                return value;
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    @Override
+    public byte @Nullable [] get(ColumnFamilyHandle family, ReadOptions options, byte[] key)
+            throws RocksDBException {
+        Snapshot snapshot = options.snapshot();
+        if (snapshot == null) {
+            return get(family, key);
+        }
+        PagedState state = states.of(family);
+        return get(state, captures.mapOf(state, snapshot), key, options);
+    }
+
+    private byte @Nullable [] get(
+            PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
+            throws RocksDBException {
+        int extent = map.indexOf(key);
+        if (map.isResident(extent)) {
+            return options == null
+                    ? raw.get(state.handle(), key)
+                    : raw.get(state.handle(), options, key);
+        }
+        Lookup row = overlay.get(state, key, options);
+        if (row == null) {
+            row = findCold(state, map.extent(extent), key);
+        }
+        return row == null ? null : row.value();
+    }
+
+    private @Nullable Lookup findCold(PagedState state, Extent extent, byte[] key) {
+        try {
+            return cold.find(extent, key);
+        } catch (LazyStateException e) {
+            throw inState(state, e);
+        }
+    }
+
+    @Override
+    public RocksIterator newIterator(ColumnFamilyHandle family) {
+        return newIterator(family, readOptions);
+    }
+
+    @Override
+    public RocksIterator newIterator(ColumnFamilyHandle family, ReadOptions options) {
+        settle();
+        PagedState state = states.of(family);
+        Snapshot snapshot = options.snapshot();
+        return iterator(
+                state, snapshot == null ? state.map() : captures.mapOf(state, snapshot), options);
+    }
+
+    RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
+        RocksIterator main = raw.newIterator(state.handle(), options);
+        if (map.allResident()) {
+            return main;
+        }
+        RocksIterator overlaid = overlay.iterator(options);
+        PagedIterator iterator =
+                new PagedIterator(this, state, map, main, overlaid, cold, captures);
+        captures.add(iterator, map);
+        return iterator;
+    }
+
+    // ------------------------------------------------------------------ writes
+
+    @Override
+    public void put(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] value)
+            throws RocksDBException {
+        PagedState state = written(family, key);
+        if (state.map().isResident(key)) {
+            raw.put(family, options, key, value);
+        } else {
+            context.metrics().coldWrites().increment();
+            overlay.put(state, options, key, value);
+        }
+    }
+
+    @Override
+    public void delete(ColumnFamilyHandle family, WriteOptions options, byte[] key)
+            throws RocksDBException {
+        PagedState state = written(family, key);
+        if (state.map().isResident(key)) {
+            raw.delete(family, options, key);
+        } else {
+            context.metrics().coldWrites().increment();
+            overlay.remove(state, options, key);
+        }
+    }
+
+    @Override
+    public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
+            throws RocksDBException {
+        use();
+        PagedState state = states.of(family);
+        ExtentMap map = state.map();
+        if (map.isResident(key)) {
+            state.changes().add(key);
+            raw.merge(family, options, key, operand);
+        } else {
+            // First the read, which may fail: then nothing has changed, and nothing is logged.
+            byte[] value = get(state, map, key, null);
+            state.changes().add(key);
+            context.metrics().coldWrites().increment();
+            overlay.put(state, options, key, StringAppend.append(value, operand));
+        }
+    }
+
+    /**
+     * A whole batch is applied at once, whatever part of it goes to cold extents, and not at all if
+     * a read for it fails.
+     */
+    @Override
+    public void write(WriteOptions options, WriteBatch batch) throws RocksDBException {
+        settle();
+        if (batch.count() == 0) {
+            return;
+        }
+        byte[] data = batch.data();
+        if (states.allResident()) {
+            WriteBatchReader.read(data, new BatchLog(states));
+            raw.write(options, batch);
+            return;
+        }
+        try (WriteBatch rerouted = new WriteBatch(data.length)) {
+            WriteBatchReader.read(data, new BatchRouter(states, rerouted, this, batch.hasMerge()));
+            WriteBatchReader.read(data, new BatchLog(states));
+            raw.write(options, rerouted);
+        }
+    }
+
+    /** The value that a batch's merge onto a cold key starts from. */
+    byte @Nullable [] coldValue(PagedState state, byte[] key) throws RocksDBException {
+        return get(state, state.map(), key, null);
+    }
+
+    Overlay overlay() {
+        return overlay;
+    }
+
+    void countColdWrite() {
+        context.metrics().coldWrites().increment();
+    }
+
+    private PagedState written(ColumnFamilyHandle family, byte[] key) {
+        use();
+        PagedState state = states.of(family);
+        state.changes().add(key);
+        return state;
+    }
+
+    // ------------------------------------------------------------------ snapshots
+
+    @Override
+    public Snapshot getSnapshot() {
+        settle();
+        Snapshot snapshot = raw.getSnapshot();
+        captures.add(snapshot, states.all());
+        return snapshot;
+    }
+
+    @Override
+    public void releaseSnapshot(Snapshot snapshot) {
+        captures.remove(snapshot);
+        raw.releaseSnapshot(snapshot);
+    }
+
+    /** Captures the database for a checkpoint. Cost: milliseconds, no I/O. Task thread. */
+    public SnapshotView capture() {
+        Snapshot snapshot = getSnapshot();
+        ReadOptions options = new ReadOptions().setSnapshot(snapshot);
+        long cut = ++cuts;
+        List<StateView> views = new ArrayList<>();
+        for (PagedState state : states.all()) {
+            views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
+        }
+        return new SnapshotView(this, snapshot, options, cut, views);
+    }
+
+    /**
+     * Builds further checkpoints on a completed one. Task thread.
+     *
+     * @param layouts what the checkpoint wrote, by the views it was captured with
+     */
+    public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
+        settle();
+        layouts.forEach(
+                (stateView, layout) -> {
+                    if (states.contains(stateView.state())) {
+                        stateView.state().adopt(layout, view.cut());
+                    }
+                });
+    }
+
+    /** The files that live extents and open views need: every new checkpoint refers to them. */
+    public Set<StoredObject> objectsInUse() {
+        Set<StoredObject> objects = new LinkedHashSet<>();
+        states.all().forEach(state -> objects.addAll(state.map().layout().objects()));
+        captures.addObjects(objects);
+        linker.addPinned(objects);
+        return objects;
+    }
+
+    /** The newest local row of a key that was changed: never a page. */
+    byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
+            throws RocksDBException {
+        if (map.isResident(key)) {
+            return raw.get(state.handle(), options, key);
+        }
+        Lookup row = overlay.get(state, key, options);
+        if (row == null) {
+            throw new LazyStateException(
+                    Kind.INTERNAL,
+                    where(state),
+                    "A changed key of a cold extent has no overlay row; the checkpoint is not"
+                            + " written; report this",
+                    null);
+        }
+        return row.value();
+    }
+
+    // ------------------------------------------------------------------ residency
+
+    /** Where whole extents are handed in. */
+    public Linker linker() {
+        return linker;
+    }
+
+    /** The cold extents of all states. */
+    public List<ColdExtent> coldExtents() {
+        return linker.coldExtents();
+    }
+
+    /**
+     * Waits until the task has used a row, but not longer than this: work in the background would
+     * only hold up a task that is still starting, and its neighbours.
+     */
+    public void awaitUse(long timeout, TimeUnit unit) throws InterruptedException {
+        boolean expired = !used.await(timeout, unit);
+        LOG.debug("The task {} its state", expired ? "has not used" : "uses");
+    }
+
+    private void use() {
+        if (unused) {
+            unused = false;
+            used.countDown();
+        }
+        settle();
+    }
+
+    /** Makes extents that were linked meanwhile resident; nothing if not in the task thread. */
+    public void settle() {
+        if (linker.hasLinked() && Thread.currentThread() == taskThread) {
+            moveLinked();
+        }
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // only the task thread writes it
+    private void moveLinked() {
+        Linker.Linked linked;
+        while ((linked = linker.poll()) != null) {
+            PagedState state = linked.state();
+            if (!states.contains(state)) {
+                continue;
+            }
+            long stamp = moves.writeLock();
+            try {
+                overlay.drain(state, linked.lower(), linked.upper(), readOptions, writeOptions);
+                state.setMap(state.map().withResident(linked.lower(), linked.upper()));
+            } catch (RocksDBException e) {
+                throw Natives.failed(where(state), "moving rows written to a cold extent", e);
+            } finally {
+                moves.unlockWrite(stamp);
+            }
+        }
+        if (states.allResident()) {
+            context.loader().dropCache();
+        }
+    }
+
+    /** Registers what this database counts. */
+    public void registerMetrics(MetricGroup group) {
+        context.metrics()
+                .register(
+                        group,
+                        () -> sum(states.all(), PagedRocksDB::pages),
+                        () ->
+                                linker.linkedBytes()
+                                        + sum(states.all(), state -> state.map().baseBytes(true)),
+                        () -> sum(states.all(), state -> state.map().baseBytes(false)));
+    }
+
+    private static long pages(PagedState state) {
+        return state.map().layout().runs().stream().mapToLong(run -> run.meta().pageCount()).sum();
+    }
+
+    private static long sum(Collection<PagedState> states, ToLongFunction<PagedState> value) {
+        return states.stream().mapToLong(value).sum();
+    }
+
+    @Override
+    protected void requireResident(String method) {
+        settle();
+        if (!states.allResident() || !captures.allResident()) {
+            throw new LazyStateException(
+                    Kind.INTERNAL,
+                    Where.NOWHERE,
+                    "RocksDB."
+                            + method
+                            + " was called while extents are cold, now or in a snapshot, and does not"
+                            + " see them; use get"
+                            + " or newIterator with a column family",
+                    null);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            states.all().forEach(PagedState::close);
+            linker.close();
+            readOptions.close();
+            writeOptions.close();
+            raw.close();
+            disOwnNativeHandle(); // raw was the owner
+            context.overlayOptions().close();
+        }
+    }
+
+    static Where where(PagedState state) {
+        return Where.state(state.name());
+    }
+
+    /** The error again, with the state's name. */
+    static LazyStateException inState(PagedState state, LazyStateException e) {
+        return e.inState(state.name());
+    }
+}

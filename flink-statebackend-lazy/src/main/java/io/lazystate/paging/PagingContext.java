@@ -1,0 +1,25 @@
+package io.lazystate.paging;
+
+import io.lazystate.loading.PageLoader;
+import io.lazystate.metrics.LoadingMetrics;
+import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.ResourceGuard;
+import org.rocksdb.ColumnFamilyOptions;
+
+/**
+ * What a {@link PagedRocksDB} works with.
+ *
+ * @param loader fetches pages
+ * @param metrics counts what it does
+ * @param guard is held while another thread works on the database, so that it is not closed then
+ * @param directory for spilled change logs; exists
+ * @param overlayOptions for the overlay's column family; closed with the database
+ */
+@Internal
+public record PagingContext(
+        PageLoader loader,
+        LoadingMetrics metrics,
+        ResourceGuard guard,
+        Path directory,
+        ColumnFamilyOptions overlayOptions) {}

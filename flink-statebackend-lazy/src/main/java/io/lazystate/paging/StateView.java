@@ -1,0 +1,78 @@
+package io.lazystate.paging;
+
+import io.lazystate.manifest.StateLayout;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+
+/**
+ * One state as a {@link SnapshotView} sees it.
+ *
+ * <p>Threads: any, one at a time. Ownership: usable until its view is closed.
+ */
+@Internal
+public final class StateView {
+    private final PagedRocksDB db;
+    private final PagedState state;
+    private final ExtentMap map;
+    private final ReadOptions options;
+    private final List<ChangeInterval> changes;
+
+    StateView(
+            PagedRocksDB db,
+            PagedState state,
+            ExtentMap map,
+            ReadOptions options,
+            List<ChangeInterval> changes) {
+        this.db = db;
+        this.state = state;
+        this.map = map;
+        this.options = options;
+        this.changes = changes;
+    }
+
+    /** The state's name. */
+    public String name() {
+        return state.name();
+    }
+
+    /** The layout that this checkpoint builds on. */
+    public StateLayout layout() {
+        return map.layout();
+    }
+
+    /** Whether the extent with this index in the layout was resident. */
+    public boolean isResident(int extent) {
+        return map.isResident(extent);
+    }
+
+    /** The intervals whose keys changed since the layout was written. */
+    public List<ChangeInterval> changes() {
+        return changes;
+    }
+
+    /**
+     * The value of a changed key; null if it was removed.
+     *
+     * <p>Cost: local only, since a changed key's row is in the overlay or resident.
+     */
+    public byte @Nullable [] changedValue(byte[] key) {
+        try {
+            return db.changedValue(state, map, key, options);
+        } catch (RocksDBException e) {
+            throw Natives.failed(PagedRocksDB.where(state), "reading a changed row", e);
+        }
+    }
+
+    /** All rows, cold ones included; the caller closes the iterator. */
+    public RocksIterator rows() {
+        return db.iterator(state, map, options);
+    }
+
+    PagedState state() {
+        return state;
+    }
+}

@@ -1,0 +1,196 @@
+package io.lazystate.snapshot;
+
+import io.lazystate.manifest.Manifest;
+import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.paging.SnapshotView;
+import io.lazystate.store.StoredObject;
+import java.io.File;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.checkpoint.SnapshotType.SharingFilesStrategy;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.CheckpointedStateScope;
+import org.apache.flink.runtime.state.IncrementalRemoteKeyedStateHandle;
+import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.runtime.state.KeyedBackendSerializationProxy;
+import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.LocalRecoveryConfig;
+import org.apache.flink.runtime.state.SnapshotResources;
+import org.apache.flink.runtime.state.SnapshotResult;
+import org.apache.flink.runtime.state.metainfo.StateMetaInfoSnapshot;
+import org.apache.flink.runtime.state.metainfo.StateMetaInfoSnapshot.BackendStateType;
+import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
+import org.apache.flink.state.rocksdb.snapshot.RocksDBSnapshotStrategyBase;
+import org.apache.flink.util.ResourceGuard;
+
+/**
+ * Flink's hook for checkpoints of a {@link PagedRocksDB}.
+ *
+ * <p>Threads: the synchronous part and notifications in the task thread, the asynchronous part in
+ * any. Extends the RocksDB backend's strategy, since its backend takes no other, and uses none of
+ * its local directories: local recovery is not supported, restores go to the store.
+ */
+@Internal
+public final class LazySnapshotStrategy<K>
+        extends RocksDBSnapshotStrategyBase<K, SnapshotResources> {
+    private final PagedRocksDB paged;
+    private final SnapshotSettings settings;
+    private final CheckpointHistory history = new CheckpointHistory();
+
+    /** What Flink's base class asks for. */
+    public record Owner<K>(
+            ResourceGuard guard,
+            TypeSerializer<K> keySerializer,
+            LinkedHashMap<String, RocksDbKvStateInfo> states,
+            KeyGroupRange keyGroups,
+            int keyGroupPrefixBytes,
+            LocalRecoveryConfig localRecovery,
+            File directory) {}
+
+    public LazySnapshotStrategy(PagedRocksDB db, Owner<K> owner, SnapshotSettings settings) {
+        super(
+                "Lazy state snapshot",
+                db,
+                owner.guard(),
+                owner.keySerializer(),
+                owner.states(),
+                owner.keyGroups(),
+                owner.keyGroupPrefixBytes(),
+                owner.localRecovery(),
+                owner.directory(),
+                UUID.randomUUID());
+        this.paged = db;
+        this.settings = settings;
+    }
+
+    @Override
+    public NativeRocksDBSnapshotResources syncPrepareResources(long checkpointId) throws Exception {
+        List<StateMetaInfoSnapshot> metaInfos = new ArrayList<>(kvStateInformation.size());
+        for (RocksDbKvStateInfo state : kvStateInformation.values()) {
+            metaInfos.add(state.metaInfo.snapshot());
+        }
+        ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
+        return new Captured(lease, paged.capture(), paged.objectsInUse(), metaInfos);
+    }
+
+    @Override
+    public SnapshotResultSupplier<KeyedStateHandle> asyncSnapshot(
+            NativeRocksDBSnapshotResources resources,
+            long checkpointId,
+            long timestamp,
+            CheckpointStreamFactory streams,
+            CheckpointOptions options) {
+        Captured captured = (Captured) resources;
+        if (captured.metaInfos.isEmpty()) {
+            return cancel -> SnapshotResult.empty();
+        }
+        SharingFilesStrategy sharing = options.getCheckpointType().getSharingFilesStrategy();
+        boolean adoptable = sharing != SharingFilesStrategy.NO_SHARING;
+        boolean full = sharing != SharingFilesStrategy.FORWARD_BACKWARD;
+        Set<StoredObject> earlier =
+                adoptable
+                        ? history.started(checkpointId, captured.view, full, captured.inUse)
+                        : null;
+        return cancel -> {
+            CheckpointWriter writer =
+                    new CheckpointWriter(
+                            streams,
+                            cancel,
+                            settings,
+                            earlier,
+                            adoptable
+                                    ? CheckpointedStateScope.SHARED
+                                    : CheckpointedStateScope.EXCLUSIVE);
+            CheckpointWriter.Written written =
+                    writer.write(captured.view.states(), frame(captured), queues(captured));
+            if (adoptable) {
+                history.written(checkpointId, written.layouts());
+            }
+            streams.reusePreviousStateHandle(written.reused());
+            return SnapshotResult.of(
+                    new IncrementalRemoteKeyedStateHandle(
+                            backendUID,
+                            keyGroupRange,
+                            checkpointId,
+                            written.files(),
+                            List.of(),
+                            written.manifest(),
+                            written.newBytes()));
+        };
+    }
+
+    private static Set<String> queues(Captured captured) {
+        return captured.metaInfos.stream()
+                .filter(state -> state.getBackendStateType() == BackendStateType.PRIORITY_QUEUE)
+                .map(StateMetaInfoSnapshot::getName)
+                .collect(Collectors.toSet());
+    }
+
+    private Manifest frame(Captured captured) throws IOException {
+        DataOutputSerializer out = new DataOutputSerializer(1024);
+        new KeyedBackendSerializationProxy<>(keySerializer, captured.metaInfos, false).write(out);
+        return new Manifest(
+                out.getCopyOfBuffer(),
+                keyGroupRange.getStartKeyGroup(),
+                keyGroupRange.getEndKeyGroup(),
+                keyGroupPrefixBytes,
+                Map.of());
+    }
+
+    @Override
+    public void notifyCheckpointComplete(long checkpointId) {
+        history.completed(checkpointId, paged);
+    }
+
+    @Override
+    public void notifyCheckpointAborted(long checkpointId) {
+        history.aborted(checkpointId);
+    }
+
+    /** Not used: there is no previous snapshot in the base class's sense. */
+    @Override
+    protected PreviousSnapshot snapshotMetaData(
+            long checkpointId, List<StateMetaInfoSnapshot> stateMetaInfoSnapshots) {
+        return EMPTY_PREVIOUS_SNAPSHOT;
+    }
+
+    @Override
+    public void close() {}
+
+    /** The captured database, and a hold on it. */
+    private static final class Captured extends NativeRocksDBSnapshotResources {
+        private final ResourceGuard.Lease lease;
+        private final SnapshotView view;
+        private final Set<StoredObject> inUse;
+        private final List<StateMetaInfoSnapshot> metaInfos;
+
+        @SuppressWarnings("NullAway") // there is no local directory; release() is ours
+        Captured(
+                ResourceGuard.Lease lease,
+                SnapshotView view,
+                Set<StoredObject> inUse,
+                List<StateMetaInfoSnapshot> metaInfos) {
+            super(null, EMPTY_PREVIOUS_SNAPSHOT, metaInfos);
+            this.lease = lease;
+            this.view = view;
+            this.inUse = inUse;
+            this.metaInfos = metaInfos;
+        }
+
+        @Override
+        public void release() {
+            view.close();
+            lease.close();
+        }
+    }
+}

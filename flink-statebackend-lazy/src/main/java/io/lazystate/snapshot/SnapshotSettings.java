@@ -1,0 +1,18 @@
+package io.lazystate.snapshot;
+
+import io.lazystate.run.RunFormat;
+import io.lazystate.store.RangedReader;
+import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * What checkpoints are written with.
+ *
+ * @param format sizes of pages and blocks
+ * @param extentBytes raw bytes at which a base run is cut, and objects are closed
+ * @param directory for run files on their way to the store; exists, on the database's disk
+ * @param reader reads runs that have to be copied
+ */
+@Internal
+public record SnapshotSettings(
+        RunFormat format, long extentBytes, Path directory, RangedReader reader) {}

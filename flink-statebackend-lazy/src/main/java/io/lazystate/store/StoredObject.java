@@ -1,0 +1,57 @@
+package io.lazystate.store;
+
+import io.lazystate.error.Where;
+import java.util.Objects;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.core.fs.Path;
+import org.apache.flink.runtime.state.StreamStateHandle;
+import org.apache.flink.runtime.state.filemerging.SegmentFileStateHandle;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An immutable object of the checkpoint store: its name, its length, and how to open it.
+ *
+ * <p>Shape: the name is unique inside a manifest; two objects are equal if their names are, since
+ * Flink may hand out another handle (placeholder, relative, merged file) for the same bytes. Units:
+ * the length in bytes. Threads: any. Ownership: none, the handle is never discarded from here.
+ *
+ * @param name unique inside a manifest
+ * @param length in bytes
+ * @param handle opens the bytes
+ */
+@Internal
+public record StoredObject(String name, long length, StreamStateHandle handle) {
+
+    public StoredObject {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(handle, "handle");
+    }
+
+    /** Where an operator finds the bytes: the path of their file if they have one. */
+    public String location() {
+        if (handle instanceof SegmentFileStateHandle segment) {
+            return segment.getFilePath() + " from byte " + segment.getStartPos();
+        }
+        return handle.maybeGetPath().map(Path::toString).orElse(name);
+    }
+
+    /** A range of the object, for errors. */
+    public Where where(long offset, long rangeLength) {
+        return Where.object(location()).withRange(offset, rangeLength);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof StoredObject that && name.equals(that.name);
+    }
+
+    @Override
+    public int hashCode() {
+        return name.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return name + " (" + length + " bytes)";
+    }
+}

@@ -1,0 +1,76 @@
+package io.lazystate;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+
+/** Keeps the packages in layers: each imports only packages below it in {@link #LAYERS}. */
+@AnalyzeClasses(packages = "io.lazystate", importOptions = ImportOption.DoNotIncludeTests.class)
+class LayeringTest {
+
+    /** Top first. A package that does not exist yet breaks no rule. */
+    private static final List<String> LAYERS =
+            List.of(
+                    "backend",
+                    "checkpoint",
+                    "snapshot",
+                    "restore",
+                    "paging",
+                    "loading",
+                    "manifest",
+                    "run",
+                    "source",
+                    "store",
+                    "metrics",
+                    "error");
+
+    private static final List<String> MAY_USE_ROCKSDB =
+            List.of("backend", "snapshot", "restore", "paging", "run");
+
+    @ArchTest
+    static final ArchRule everyPackageHasItsLayer =
+            classes()
+                    .should()
+                    .resideInAnyPackage(packages(LAYERS))
+                    .because("a new package must be given its place in LAYERS");
+
+    @ArchTest
+    static final ArchRule noCycles =
+            slices().matching("io.lazystate.(**)").should().beFreeOfCycles().allowEmptyShould(true);
+
+    @ArchTest
+    static final ArchRule rocksDbStaysBehindItsPackages =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackages(packages(MAY_USE_ROCKSDB))
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAPackage("org.rocksdb..")
+                    .because("the other packages reach RocksDB through ports")
+                    .allowEmptyShould(true);
+
+    @ArchTest
+    static void importsGoDown(JavaClasses classes) {
+        for (int i = 1; i < LAYERS.size(); i++) {
+            noClasses()
+                    .that()
+                    .resideInAPackage("io.lazystate." + LAYERS.get(i) + "..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(packages(LAYERS.subList(0, i)))
+                    .allowEmptyShould(true)
+                    .check(classes);
+        }
+    }
+
+    private static String[] packages(List<String> layers) {
+        return layers.stream().map(layer -> "io.lazystate." + layer + "..").toArray(String[]::new);
+    }
+}

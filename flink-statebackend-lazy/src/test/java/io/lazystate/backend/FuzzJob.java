@@ -1,0 +1,361 @@
+package io.lazystate.backend;
+
+import io.lazystate.backend.Attempt.Part;
+import io.lazystate.backend.Attempt.Phase;
+import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.Notices.Notice;
+import io.lazystate.backend.SavedCheckpoints.Saved;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.RunnableFuture;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.checkpoint.CheckpointProperties;
+import org.apache.flink.runtime.checkpoint.CheckpointType;
+import org.apache.flink.runtime.checkpoint.CompletedCheckpoint;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.apache.flink.runtime.checkpoint.SnapshotType;
+import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
+import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.StateUtil;
+import org.apache.flink.util.ExceptionUtils;
+
+/**
+ * The running subtasks of a job, and the checkpoints under way between them and the JobManager: any
+ * number at a time, each subtask at its own pace, messages late or out of order.
+ */
+final class FuzzJob {
+    final TestJobManager jobManager;
+    final List<FuzzSubtask> subtasks;
+    private final List<Attempt> attempts = new ArrayList<>();
+    private final Notices notices;
+    private final ExecutorService threads;
+    private final Random random;
+    private final Coverage coverage;
+    private final StepLog log;
+    private long nextId;
+    private boolean full;
+    private boolean aborted;
+    private boolean leaks;
+
+    /**
+     * @param nextId of the next checkpoint
+     * @param full whether the next checkpoints must be self-contained, until one completes
+     * @param threads for asynchronous parts
+     */
+    FuzzJob(
+            TestJobManager jobManager,
+            List<FuzzSubtask> subtasks,
+            long nextId,
+            boolean full,
+            ExecutorService threads,
+            Random random,
+            Coverage coverage,
+            StepLog log) {
+        this.jobManager = jobManager;
+        this.subtasks = subtasks;
+        this.nextId = nextId;
+        this.full = full;
+        this.threads = threads;
+        this.random = random;
+        this.coverage = coverage;
+        this.log = log;
+        this.notices = new Notices(random, coverage, log);
+    }
+
+    long nextId() {
+        return nextId;
+    }
+
+    /** Whether checkpoints still have to be self-contained. */
+    boolean full() {
+        return full;
+    }
+
+    /** Whether files may stay behind that Flink forgets as well. */
+    boolean leaks() {
+        return leaks;
+    }
+
+    int underWay() {
+        return attempts.size();
+    }
+
+    Attempt trigger(SnapshotType wanted) throws IOException {
+        SnapshotType type = full && !wanted.isSavepoint() ? CheckpointType.FULL_CHECKPOINT : wanted;
+        CheckpointProperties props =
+                type instanceof SavepointType savepoint
+                        ? CheckpointProperties.forSavepoint(false, savepoint.getFormatType())
+                        : TestJobManager.CHECKPOINT;
+        Attempt attempt = new Attempt(nextId++, type, subtasks);
+        jobManager.trigger(attempt.id, subtasks.size(), props);
+        attempts.add(attempt);
+        coverage.hitIf(jobManager.pending().size() > 1, Event.CHECKPOINTS_AT_ONCE);
+        return attempt;
+    }
+
+    /**
+     * Goes one step on with some checkpoint under way.
+     *
+     * @return the checkpoint if this completed it; else null
+     */
+    Saved advance() throws Exception {
+        if (attempts.isEmpty()) {
+            return null;
+        }
+        return advance(attempts.get(random.nextInt(attempts.size())));
+    }
+
+    /** Goes on with a checkpoint until it is over. */
+    Saved finish(Attempt attempt) throws Exception {
+        Saved saved = null;
+        while (!attempt.isOver()) {
+            Saved now = advance(attempt);
+            saved = now == null ? saved : now;
+        }
+        return saved;
+    }
+
+    private Saved advance(Attempt attempt) throws Exception {
+        List<Part> open = new ArrayList<>(attempt.parts);
+        open.removeIf(part -> part.phase == Phase.DONE);
+        Part part = open.get(random.nextInt(open.size()));
+        Saved saved = null;
+        switch (part.phase) {
+            case WAITING -> {
+                Attempt first = firstWaiting(part.subtask);
+                trigger(first, first.parts.get(part.index));
+            }
+            case TRIGGERED -> write(attempt, part);
+            case RUNNING -> {
+                part.running.get();
+                written(attempt, part);
+            }
+            default -> saved = acknowledge(attempt, part);
+        }
+        attempts.removeIf(Attempt::isOver);
+        return saved;
+    }
+
+    /** Barriers do not overtake each other. */
+    private Attempt firstWaiting(FuzzSubtask subtask) {
+        return attempts.stream()
+                .filter(a -> a.parts.stream().anyMatch(p -> isWaiting(p, subtask)))
+                .min(Comparator.comparingLong(a -> a.id))
+                .orElseThrow();
+    }
+
+    private static boolean isWaiting(Part part, FuzzSubtask subtask) {
+        return part.subtask == subtask && part.phase == Phase.WAITING;
+    }
+
+    private void trigger(Attempt attempt, Part part) throws Exception {
+        log.note(attempt + ": trigger subtask " + part.index);
+        coverage.hitIf(notices.anyCompleted(part.subtask), Event.OVERTAKEN_NOTIFICATION);
+        part.model = part.subtask.model.copy();
+        part.linkedBefore = part.linked();
+        part.phase = Phase.TRIGGERED;
+        Mishap.Event mishap =
+                switch (random.nextInt(24)) {
+                    case 0 -> () -> cancel(part.future);
+                    case 1, 2 ->
+                            () -> {
+                                coverage.hit(Event.FAILED_WRITE);
+                                throw new IOException("the fuzz lets a write fail");
+                            };
+                    default -> null;
+                };
+        int stream = 1 + random.nextInt(3);
+        part.future =
+                part.subtask.task.trigger(
+                        attempt.id,
+                        CheckpointOptions.alignedNoTimeout(
+                                attempt.type, CheckpointStorageLocationReference.getDefault()),
+                        streams -> mishap == null ? streams : new Mishap(streams, stream, mishap));
+    }
+
+    private void cancel(RunnableFuture<?> future) {
+        coverage.hit(Event.CANCELLED_DURING);
+        future.cancel(true);
+    }
+
+    private void write(Attempt attempt, Part part) throws Exception {
+        if (random.nextInt(4) == 0) {
+            log.note(attempt + ": write subtask " + part.index + " in another thread");
+            part.running =
+                    threads.submit(
+                            () -> {
+                                part.future.run();
+                                Thread.interrupted();
+                            });
+            part.phase = Phase.RUNNING;
+        } else {
+            log.note(attempt + ": write subtask " + part.index);
+            part.future.run();
+            Thread.interrupted(); // a mishap may have cancelled, and so interrupted, this thread
+            written(attempt, part);
+        }
+    }
+
+    private void written(Attempt attempt, Part part) throws Exception {
+        try {
+            part.future.get();
+            part.linkedMeanwhile = part.linked() > part.linkedBefore;
+            part.phase = Phase.WRITTEN;
+        } catch (CancellationException e) {
+            part.phase = Phase.DONE;
+            log.note(attempt + ": cancelled");
+            decline(attempt);
+        } catch (ExecutionException e) {
+            if (!ExceptionUtils.findThrowableWithMessage(e, "the fuzz lets a write fail")
+                    .isPresent()) {
+                throw e;
+            }
+            part.phase = Phase.DONE;
+            log.note(attempt + ": declined");
+            decline(attempt);
+        }
+    }
+
+    private void decline(Attempt attempt) throws Exception {
+        if (jobManager.isPending(attempt.id)) {
+            abort(attempt);
+        }
+    }
+
+    private Saved acknowledge(Attempt attempt, Part part) throws Exception {
+        log.note(attempt + ": acknowledge subtask " + part.index);
+        part.phase = Phase.DONE;
+        KeyedStateHandle handle = part.future.get().getJobManagerOwnedSnapshot();
+        if (!jobManager.isPending(attempt.id)) {
+            acknowledgeLate(attempt, part, handle);
+            return null;
+        }
+        Set<Long> before = jobManager.pending();
+        CompletedCheckpoint completed = jobManager.acknowledge(attempt.id, part.index, handle);
+        if (completed == null) {
+            return null;
+        }
+        before.removeAll(jobManager.pending());
+        before.remove(attempt.id);
+        before.forEach(id -> notices.send(subtasks, id, false));
+        return completed(attempt, completed.getExternalPointer());
+    }
+
+    private void acknowledgeLate(Attempt attempt, Part part, KeyedStateHandle handle)
+            throws Exception {
+        coverage.hit(Event.LATE_ACKNOWLEDGEMENT);
+        try {
+            jobManager.acknowledge(attempt.id, part.index, handle);
+        } catch (IllegalStateException e) {
+            log.note(attempt + ": refers to files that are gone meanwhile");
+            leaks = true; // Flink logs it, and forgets the handle
+        }
+    }
+
+    private Saved completed(Attempt attempt, String pointer) {
+        log.note(attempt + ": completed");
+        Set<Event> proves = EnumSet.noneOf(Event.class);
+        if (!attempt.type.isSavepoint()) {
+            notices.send(subtasks, attempt.id, true);
+            if (full) {
+                proves.add(Event.FULL_CHECKPOINT_AFTER_NO_CLAIM);
+            }
+            if (aborted) {
+                proves.add(Event.ABORT_THEN_COMPLETE);
+            }
+            full = false;
+        }
+        StateModel model = new StateModel(attempt.parts.get(0).model.maxParallelism());
+        for (Part part : attempt.parts) {
+            model.addAll(part.model);
+            if (part.linkedMeanwhile) {
+                proves.add(Event.LINKING_DURING_SNAPSHOT);
+            }
+        }
+        return new Saved(pointer, attempt.id, attempt.type, model, proves);
+    }
+
+    /** The JobManager gives some checkpoint up. */
+    void abortSome() throws Exception {
+        List<Attempt> pending = new ArrayList<>(attempts);
+        pending.removeIf(attempt -> !jobManager.isPending(attempt.id));
+        if (!pending.isEmpty()) {
+            abort(pending.get(random.nextInt(pending.size())));
+        }
+    }
+
+    private void abort(Attempt attempt) throws Exception {
+        log.note(attempt + ": abort");
+        aborted |= attempt.isTriggered() && !attempt.type.isSavepoint();
+        jobManager.abort(attempt.id);
+        notices.send(subtasks, attempt.id, false);
+    }
+
+    /** A message of the JobManager arrives. */
+    void deliver() throws Exception {
+        Notice notice = notices.isEmpty() ? null : notices.next();
+        if (notice == null) {
+            return;
+        }
+        if (notice.completed()) {
+            notice.subtask().task.backend().notifyCheckpointComplete(notice.id());
+        } else {
+            tellAborted(notice);
+        }
+    }
+
+    void deliverAll() throws Exception {
+        while (!notices.isEmpty()) {
+            deliver();
+        }
+    }
+
+    private void tellAborted(Notice notice) throws Exception {
+        for (Attempt attempt : attempts) {
+            for (Part part : attempt.parts) {
+                if (attempt.id == notice.id() && part.subtask == notice.subtask()) {
+                    discard(part);
+                }
+            }
+        }
+        attempts.removeIf(Attempt::isOver);
+        notice.subtask().task.backend().notifyCheckpointAborted(notice.id());
+    }
+
+    /** What a task does with a checkpoint that it shall not go on with. */
+    private void discard(Part part) throws Exception {
+        if (part.future != null && part.phase != Phase.DONE) {
+            coverage.hitIf(part.phase == Phase.TRIGGERED, Event.CANCELLED_BEFORE);
+            leaks |= part.phase == Phase.RUNNING; // Flink drops what is finished while it cancels
+            StateUtil.discardStateFuture(part.future);
+            if (part.running != null) {
+                part.running.get();
+            }
+        }
+        part.phase = Phase.DONE;
+    }
+
+    /** The job ends: what is under way is given up. */
+    void stop() throws Exception {
+        for (Attempt attempt : attempts) {
+            for (Part part : attempt.parts) {
+                discard(part);
+            }
+        }
+        attempts.clear();
+        for (long id : jobManager.pending()) {
+            jobManager.abort(id);
+        }
+        for (FuzzSubtask subtask : subtasks) {
+            subtask.close();
+        }
+    }
+}

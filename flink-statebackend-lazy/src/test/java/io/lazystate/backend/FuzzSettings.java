@@ -1,0 +1,48 @@
+package io.lazystate.backend;
+
+import java.util.Random;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
+import org.apache.flink.state.rocksdb.RocksDBOptions;
+
+/** Random settings: everything tiny, so that a few rows make many pages, extents and runs. */
+final class FuzzSettings {
+    private FuzzSettings() {}
+
+    /** The settings of one task; they may differ from start to start of a history. */
+    static Configuration draw(Random random) {
+        Configuration config = new Configuration();
+        LoadingMode mode =
+                random.nextInt(3) > 0
+                        ? LoadingMode.LAZY
+                        : random.nextBoolean() ? LoadingMode.HYBRID : LoadingMode.EAGER;
+        config.set(LazyStateOptions.LOADING_MODE, mode);
+        config.set(LazyStateOptions.HYDRATION_ENABLED, mode != LoadingMode.LAZY);
+        config.set(LazyStateOptions.HYDRATION_CONNECTIONS, 1 + random.nextInt(4));
+        config.set(LazyStateOptions.PAGE_SIZE, new MemorySize(64L << random.nextInt(5)));
+        config.set(LazyStateOptions.EXTENT_SIZE, new MemorySize(192L << random.nextInt(6)));
+        config.set(
+                LazyStateOptions.PAGE_CACHE_SIZE,
+                new MemorySize(pick(random, 1, 300, 5000, 1 << 20)));
+        config.set(
+                RocksDBOptions.ROCKSDB_TIMER_SERVICE_FACTORY_CACHE_SIZE,
+                (int) pick(random, 1, 3, 128));
+        config.set(
+                RocksDBConfigurableOptions.WRITE_BATCH_SIZE,
+                new MemorySize(pick(random, 50, 2 << 20)));
+        config.set(
+                CheckpointingOptions.FS_SMALL_FILE_THRESHOLD,
+                new MemorySize(pick(random, 0, 0, 700, 20 << 10)));
+        return config;
+    }
+
+    static boolean inlines(Configuration config) {
+        return config.get(CheckpointingOptions.FS_SMALL_FILE_THRESHOLD).getBytes() > 0;
+    }
+
+    private static long pick(Random random, long... values) {
+        return values[random.nextInt(values.length)];
+    }
+}

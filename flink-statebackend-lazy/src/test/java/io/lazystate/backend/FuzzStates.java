@@ -1,0 +1,87 @@
+package io.lazystate.backend;
+
+import io.lazystate.backend.StateModel.Row;
+import io.lazystate.backend.StateModel.Timer;
+import java.util.List;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.state.ReducingState;
+import org.apache.flink.api.common.state.ReducingStateDescriptor;
+import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.StateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
+import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
+import org.apache.flink.streaming.api.operators.TimerHeapInternalTimer;
+import org.apache.flink.streaming.api.operators.TimerSerializer;
+
+/** The states of one task that a {@link StateModel} models; each is registered when first used. */
+final class FuzzStates {
+    static final ValueStateDescriptor<String> VALUES =
+            new ValueStateDescriptor<>("values", StringSerializer.INSTANCE);
+    static final ReducingStateDescriptor<Long> SUMS =
+            new ReducingStateDescriptor<>("sums", Long::sum, LongSerializer.INSTANCE);
+    static final ListStateDescriptor<String> LISTS =
+            new ListStateDescriptor<>("lists", StringSerializer.INSTANCE);
+    static final MapStateDescriptor<String, String> MAPS =
+            new MapStateDescriptor<>("maps", StringSerializer.INSTANCE, StringSerializer.INSTANCE);
+    static final List<StateDescriptor<?, ?>> ALL = List.of(VALUES, SUMS, LISTS, MAPS);
+
+    private final TestTask task;
+    private KeyGroupedInternalPriorityQueue<TimerHeapInternalTimer<Long, Long>> timers;
+
+    FuzzStates(TestTask task) {
+        this.task = task;
+    }
+
+    ValueState<String> value(Row row) throws Exception {
+        return at(row, VALUES);
+    }
+
+    ReducingState<Long> sum(Row row) throws Exception {
+        return at(row, SUMS);
+    }
+
+    ListState<String> list(Row row) throws Exception {
+        return at(row, LISTS);
+    }
+
+    MapState<String, String> map(Row row) throws Exception {
+        return at(row, MAPS);
+    }
+
+    /** Registers a state, so that it can be asked for its keys. */
+    void register(StateDescriptor<?, ?> descriptor, long namespace) throws Exception {
+        task.backend().getPartitionedState(namespace, LongSerializer.INSTANCE, descriptor);
+    }
+
+    KeyGroupedInternalPriorityQueue<TimerHeapInternalTimer<Long, Long>> timers() {
+        if (timers == null) {
+            timers =
+                    task.backend()
+                            .create(
+                                    "timers",
+                                    new TimerSerializer<>(
+                                            LongSerializer.INSTANCE, LongSerializer.INSTANCE));
+        }
+        return timers;
+    }
+
+    static TimerHeapInternalTimer<Long, Long> flinkTimer(Timer timer) {
+        return new TimerHeapInternalTimer<>(timer.timestamp(), timer.key(), timer.namespace());
+    }
+
+    static Timer timer(TimerHeapInternalTimer<Long, Long> timer) {
+        return new Timer(timer.getTimestamp(), timer.getKey(), timer.getNamespace());
+    }
+
+    private <S extends State> S at(Row row, StateDescriptor<S, ?> descriptor) throws Exception {
+        task.key(row.key());
+        return task.backend()
+                .getPartitionedState(row.namespace(), LongSerializer.INSTANCE, descriptor);
+    }
+}

@@ -1,0 +1,145 @@
+package io.lazystate.backend;
+
+import io.lazystate.backend.StateModel.Row;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.api.common.state.StateDescriptor;
+import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
+
+/**
+ * One subtask and what it must hold: random accesses to its states, each compared with the model.
+ *
+ * <p>Closing it disposes the backend.
+ */
+final class FuzzSubtask implements AutoCloseable {
+    static final List<Long> NAMESPACES = List.of(0L, -3L);
+
+    final TestTask task;
+    final StateModel model;
+    private final FuzzScope scope;
+    private final StateCheck check;
+    private final RowSteps rows;
+    private final MapSteps maps;
+    private final TimerSteps timers;
+    private final KeySteps keys;
+    private final StepLog log;
+    private final boolean hydratesItself;
+    private StepwiseHydrator hydrator;
+
+    /**
+     * @param start what the task was started with
+     * @param model starts as what was restored, and is changed with the states
+     * @param allKeys of the job
+     */
+    FuzzSubtask(
+            TestTask.Start start,
+            TestTask task,
+            StateModel model,
+            List<Long> allKeys,
+            Random random,
+            Coverage coverage,
+            StepLog log) {
+        this.hydratesItself = start.config().get(LazyStateOptions.HYDRATION_ENABLED);
+        this.task = task;
+        this.model = model;
+        this.log = log;
+        List<Row> own = new ArrayList<>();
+        for (long key : allKeys) {
+            if (start.keyGroups().contains(model.keyGroup(key))) {
+                NAMESPACES.forEach(namespace -> own.add(new Row(key, namespace)));
+            }
+        }
+        FuzzStates states = new FuzzStates(task);
+        this.check = new StateCheck(task, states, model);
+        this.scope = new FuzzScope(task, states, model, check, own, random, coverage);
+        this.rows = new RowSteps(scope);
+        this.maps = new MapSteps(scope);
+        this.timers = new TimerSteps(scope);
+        this.keys = new KeySteps(scope);
+    }
+
+    /** Links extents on demand; null if the backend does so by itself. */
+    StepwiseHydrator hydrator(Path directory) {
+        if (hydrator == null && !hydratesItself) {
+            hydrator = new StepwiseHydrator(task, directory);
+        }
+        return hydrator;
+    }
+
+    void checkAll() throws Exception {
+        check.all(scope.rows());
+        timers.check();
+    }
+
+    /** Takes all timers out: each comes, in the order of their timestamps. */
+    void drainTimers() {
+        timers.drain();
+    }
+
+    /** One random access. */
+    void step() throws Exception {
+        if (scope.rows().isEmpty()) {
+            return;
+        }
+        Row row = scope.anyRow();
+        int kind = scope.random().nextInt(100);
+        log.note("access " + kind + " at " + row.key() + "/" + row.namespace());
+        switch (kind / 5) {
+            case 0, 1, 2 -> rows.changeValue(row);
+            case 3, 4 -> rows.changeSum(row);
+            case 5, 6, 7 -> rows.changeList(row);
+            case 8, 9, 10 -> maps.change(row);
+            case 11 -> maps.putAll(row);
+            case 12 -> maps.iterate(row);
+            case 13, 14, 15 -> timers.change(row);
+            case 16 -> rows.mergeNamespaces(row);
+            case 17 -> keys.changeAll(row.namespace());
+            case 18 -> keys.read();
+            default -> seldomStep(kind % 5, row);
+        }
+    }
+
+    private void seldomStep(int kind, Row row) throws Exception {
+        switch (kind) {
+            case 0 -> maps.putOrClearMany(row);
+            case 1 -> compact();
+            default -> check.row(row);
+        }
+    }
+
+    /** Lets RocksDB merge its files, and drop the removals that hide nothing any more. */
+    private void compact() throws Exception {
+        RocksDBKeyedStateBackend<?> backend = (RocksDBKeyedStateBackend<?>) task.backend();
+        for (StateDescriptor<?, ?> descriptor : FuzzStates.ALL) {
+            scope.states().register(descriptor, NAMESPACES.get(0));
+            backend.compactState(descriptor);
+        }
+    }
+
+    /** Gives states rows, so that they have extents to be cold; some states stay empty. */
+    void fill() throws Exception {
+        boolean noSums = scope.random().nextInt(4) == 0;
+        boolean noMaps = scope.random().nextInt(4) == 0;
+        for (Row row : scope.rows()) {
+            if (scope.random().nextInt(3) > 0) {
+                rows.putValue(row);
+                rows.append(row, scope.strings(2));
+                timers.add(row);
+                if (!noSums) {
+                    rows.add(row, 7);
+                }
+            }
+            if (!noMaps && scope.random().nextInt(4) == 0) {
+                maps.putAll(row);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        keys.close();
+        task.close();
+    }
+}

@@ -1,0 +1,114 @@
+package io.lazystate.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lazystate.metrics.LoadingMetrics;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Function;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.TestWatcher;
+
+/**
+ * Counts the cases of one of Flink's suites, mode by mode, and what its backends loaded; when the
+ * suite is over, holds both to what they must have been.
+ *
+ * <p>So a suite that silently runs less than before, or never touches cold state, fails. It also
+ * fails if single cases were chosen on the command line: its cases' own results count then.
+ */
+final class SuiteTally implements TestWatcher, AfterAllCallback {
+    /** Cases of a suite in one mode; a skipped one was given up by an assumption of its own. */
+    record Cases(int executed, int skipped) {
+        private Cases plus(Cases other) {
+            return new Cases(executed + other.executed, skipped + other.skipped);
+        }
+    }
+
+    /** A counter that must be above zero in mode LAZY. */
+    record Floor(String name, Function<LoadingMetrics, LongAdder> counter) {}
+
+    static final Floor FAULTS = new Floor("faults", LoadingMetrics::faults);
+    static final Floor PAGES = new Floor("pages loaded", LoadingMetrics::pagesLoaded);
+    static final Floor EXTENT_CROSSINGS =
+            new Floor("reads across extents", LoadingMetrics::extentCrossings);
+    static final Floor COLD_WRITES = new Floor("writes over cold keys", LoadingMetrics::coldWrites);
+
+    private final Cases expected;
+    private final Floor[] floors;
+    private final Map<SuiteMode, Cases> seen = new EnumMap<>(SuiteMode.class);
+    private final Map<SuiteMode, SuiteMode.Counters> loaded = new EnumMap<>(SuiteMode.class);
+
+    /**
+     * @param expected in each mode
+     */
+    SuiteTally(Cases expected, Floor... floors) {
+        this.expected = expected;
+        this.floors = floors;
+        for (SuiteMode mode : SuiteMode.values()) {
+            seen.put(mode, new Cases(0, 0));
+            loaded.put(mode, new SuiteMode.Counters());
+        }
+    }
+
+    /** A backend in a mode, of which everything loaded is counted. */
+    LazyStateBackend backend(SuiteMode mode) {
+        return mode.backend(loaded.get(mode));
+    }
+
+    /** Counts a keyed backend that was made elsewhere. */
+    void count(SuiteMode mode, LoadingMetrics metrics) {
+        loaded.get(mode).add(metrics);
+    }
+
+    @Override
+    public void testSuccessful(ExtensionContext context) {
+        count(context, new Cases(1, 0));
+    }
+
+    @Override
+    public void testFailed(ExtensionContext context, Throwable cause) {
+        count(context, new Cases(1, 0));
+    }
+
+    @Override
+    public void testAborted(ExtensionContext context, Throwable cause) {
+        count(context, new Cases(0, 1));
+    }
+
+    @Override
+    public void testDisabled(ExtensionContext context, Optional<String> reason) {
+        count(context, new Cases(0, 1));
+    }
+
+    private void count(ExtensionContext context, Cases one) {
+        seen.merge(SuiteMode.of(context), one, Cases::plus);
+    }
+
+    @Override
+    public void afterAll(ExtensionContext context) {
+        if (context.getRequiredTestClass().isAnnotationPresent(Nested.class)) {
+            return; // its modes are a part only
+        }
+        assertThat(seen)
+                .as("cases in each mode")
+                .allSatisfy((mode, cases) -> assertThat(cases).isEqualTo(expected));
+        for (Floor floor : floors) {
+            assertThat(loaded.get(SuiteMode.LAZY).sum(floor.counter()))
+                    .as(floor.name() + ", mode LAZY")
+                    .isPositive();
+        }
+        assertThat(loaded.get(SuiteMode.EAGER).sum(LoadingMetrics::extentsLinked))
+                .as("extents linked, mode EAGER")
+                .isPositive();
+        assertThat(loaded.get(SuiteMode.LAZY).sum(LoadingMetrics::extentsLinked))
+                .as("extents linked, mode LAZY")
+                .isZero();
+        assertThat(loaded.get(SuiteMode.EAGER).sum(LoadingMetrics::coldWrites))
+                .as("writes over cold keys, mode EAGER")
+                .isZero();
+    }
+}

@@ -1,0 +1,135 @@
+package io.lazystate.it;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExternalizedCheckpointRetention;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.StateBackendOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.core.execution.RecoveryClaimMode;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.checkpoint.CheckpointStatsHistory;
+import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.runtime.jobgraph.SavepointRestoreSettings;
+import org.apache.flink.runtime.minicluster.MiniCluster;
+import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
+import org.apache.flink.runtime.testutils.InMemoryReporter;
+
+/** A MiniCluster that runs {@link LedgerJob} with the lazy backend, one execution at a time. */
+final class LedgerCluster implements AutoCloseable {
+    private static final int SLOTS = 3;
+    private static final long PATIENCE_SECONDS = 180;
+
+    private final InMemoryReporter metrics = InMemoryReporter.createWithRetainedMetrics();
+    private final Configuration jobSettings;
+    private final MiniCluster cluster;
+
+    /** How an execution ended. */
+    record Outcome(JobID job, JobStatus status, String latestCheckpoint) {}
+
+    private LedgerCluster(Configuration jobSettings) {
+        this.jobSettings = jobSettings;
+        Configuration clusterSettings = new Configuration(jobSettings);
+        clusterSettings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(96));
+        metrics.addToConfiguration(clusterSettings);
+        this.cluster =
+                new MiniCluster(
+                        new MiniClusterConfiguration.Builder()
+                                .setConfiguration(clusterSettings)
+                                .setNumTaskManagers(1)
+                                .setNumSlotsPerTaskManager(SLOTS)
+                                .withRandomPorts()
+                                .build());
+    }
+
+    static LedgerCluster start(String loadingMode) throws Exception {
+        Configuration settings = new Configuration();
+        settings.set(
+                StateBackendOptions.STATE_BACKEND, "io.lazystate.backend.LazyStateBackendFactory");
+        settings.setString("state.backend.lazy.loading-mode", loadingMode);
+        settings.setString("state.backend.lazy.page-size", "4 kb");
+        settings.setString("state.backend.lazy.extent-size", "64 kb");
+        settings.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
+        settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        settings.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
+        settings.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1);
+        settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ZERO);
+        LedgerCluster started = new LedgerCluster(settings);
+        started.cluster.start();
+        return started;
+    }
+
+    /**
+     * Runs the job from the beginning to its end, whatever that is.
+     *
+     * @param checkpoints the URI of a directory
+     */
+    Outcome run(String checkpoints, LedgerJob.Execution execution) throws Exception {
+        return run(graph(checkpoints, execution));
+    }
+
+    /** Runs the job from a checkpoint to its end, whatever that is. */
+    Outcome resume(
+            String checkpoint,
+            RecoveryClaimMode claimMode,
+            String checkpoints,
+            LedgerJob.Execution execution)
+            throws Exception {
+        JobGraph graph = graph(checkpoints, execution);
+        graph.setSavepointRestoreSettings(
+                SavepointRestoreSettings.forPath(checkpoint, false, claimMode));
+        return run(graph);
+    }
+
+    private JobGraph graph(String checkpoints, LedgerJob.Execution execution) {
+        Configuration settings = new Configuration(jobSettings);
+        settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
+        return LedgerJob.graph(settings, execution);
+    }
+
+    private Outcome run(JobGraph graph) throws Exception {
+        JobID job = graph.getJobID();
+        cluster.submitJob(graph).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        cluster.requestJobResult(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        AccessExecutionGraph end =
+                cluster.getExecutionGraph(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        CheckpointStatsHistory history = end.getCheckpointStatsSnapshot().getHistory();
+        return new Outcome(
+                job, end.getState(), history.getLatestCompletedCheckpoint().getExternalPath());
+    }
+
+    /** A counter of the lazy backend, summed over all subtasks and attempts of a job. */
+    long counted(JobID job, String counter) {
+        return metrics.getMetricsByGroup().entrySet().stream()
+                .filter(group -> job.toString().equals(jobId(group.getKey())))
+                .map(group -> (Gauge<?>) group.getValue().get(counter))
+                .filter(Objects::nonNull)
+                .mapToLong(gauge -> (Long) gauge.getValue())
+                .sum();
+    }
+
+    private static String jobId(MetricGroup group) {
+        return group.getAllVariables().get("<job_id>");
+    }
+
+    @Override
+    public void close() throws IOException {
+        try {
+            cluster.close();
+        } catch (Exception e) {
+            throw new IOException("The MiniCluster did not stop", e);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package io.lazystate.paging;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import io.lazystate.ScratchDirectory;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.rocksdb.RocksDB;
+
+/**
+ * Random calls of the database against {@code TreeMap}s, where Flink's states make none: batches
+ * with merges, reads through snapshots, dropped and restored column families, odd keys.
+ */
+class PagedRocksDBFuzz {
+    private static final int STEPS = 300;
+    private static final int FIXED = 10;
+
+    @Test
+    void everyCallShowsWhatAnOrdinaryDatabaseWould() throws Exception {
+        RocksDB.loadLibrary();
+        String given = System.getProperty("fuzz.seed", "");
+        if (!given.isEmpty()) {
+            run(Long.parseLong(given));
+            return;
+        }
+        long deadline = System.nanoTime() + SECONDS.toNanos(Long.getLong("fuzz.seconds", 5L));
+        for (long seed = 1; seed <= FIXED; seed++) {
+            run(seed);
+        }
+        Random seeds = new Random();
+        do {
+            run(seeds.nextLong());
+        } while (System.nanoTime() < deadline);
+    }
+
+    private static void run(long seed) throws Exception {
+        try (ScratchDirectory directory = new ScratchDirectory("paged");
+                PagedCalls calls = new PagedCalls(new Random(seed), directory.path())) {
+            for (int i = 0; i < STEPS; i++) {
+                calls.step();
+            }
+            calls.checkAll();
+        } catch (Throwable e) {
+            throw new AssertionError("replay with -Dfuzz.seed=" + seed, e);
+        }
+    }
+}
