@@ -32,9 +32,14 @@ final class Overlay {
     private final RocksDB db;
     private final ColumnFamilyHandle family;
 
-    Overlay(RocksDB db, ColumnFamilyHandle family) {
+    /**
+     * Takes a new column family, and the database's first sequence number: linked rows have number
+     * 0, and a compaction does not keep them for a snapshot that has number 0 too.
+     */
+    Overlay(RocksDB db, ColumnFamilyHandle family, WriteOptions options) throws RocksDBException {
         this.db = db;
         this.family = family;
+        db.delete(family, options, prefix(0)); // no state has this id
     }
 
     @Nullable Lookup get(PagedState state, byte[] key, @Nullable ReadOptions options)

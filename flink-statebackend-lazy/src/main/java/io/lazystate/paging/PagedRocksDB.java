@@ -85,8 +85,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 new Overlay(
                         opened,
                         opened.createColumnFamily(
-                                new ColumnFamilyDescriptor(
-                                        OVERLAY_NAME, context.overlayOptions())));
+                                new ColumnFamilyDescriptor(OVERLAY_NAME, context.overlayOptions())),
+                        writeOptions);
         this.cold = new ColdReader(context.loader(), context.metrics());
         this.linker = new Linker(opened, states, context);
     }
