@@ -5,6 +5,8 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.metrics.CheckpointMetrics;
+import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
@@ -12,6 +14,7 @@ import io.lazystate.snapshot.ObjectSink.Placed;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,7 +23,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.checkpoint.filemerging.FileMergingSnapshotManager;
 import org.apache.flink.runtime.state.CheckpointStateOutputStream;
@@ -77,28 +79,80 @@ final class CheckpointWriter {
      * @param frame the manifest without its layouts
      * @param queues names of the timer queues, of which a restore reads the heads only: they get
      *     small pages, and their page tables a place in the manifest before all others
+     * @param onlyBounds see {@link RewritePlan#of}
      */
-    Written write(List<StateView> states, Manifest frame, Set<String> queues) throws IOException {
-        try (ObjectSink sink = new ObjectSink(streams, scope, cancel, settings.extentBytes())) {
-            StateWriter writer = stateWriter(sink, settings.format());
-            StateWriter queueWriter = stateWriter(sink, settings.format().withSmallestPages());
-            Map<StateView, Supplier<StateLayout>> pending = new LinkedHashMap<>();
-            for (StateView state : states) {
-                boolean queue = queues.contains(state.name());
-                pending.put(state, (queue ? queueWriter : writer).write(state));
+    Written write(List<StateView> states, Manifest frame, Set<String> queues, boolean onlyBounds)
+            throws IOException {
+        try (ObjectSink deltas = newSink();
+                ObjectSink bases = newSink()) {
+            StateWriter writer = stateWriter(deltas, bases, settings.format());
+            StateWriter queueWriter =
+                    stateWriter(deltas, bases, settings.format().withSmallestPages());
+            Map<StateView, StateWriter.Draft> drafts = new LinkedHashMap<>();
+            for (RewritePlan.State captured : captured(states)) {
+                StateView state = states.get(drafts.size());
+                StateWriter own = queues.contains(state.name()) ? queueWriter : writer;
+                drafts.put(state, own.write(state, captured, onlyBounds));
             }
-            Map<Run, Placed> copies = copyRuns(states, sink);
-            List<StoredObject> fresh = sink.finish();
+            Map<Run, Placed> copies = copyRuns(drafts, bases);
+            List<StoredObject> fresh = new ArrayList<>(deltas.finish());
+            fresh.addAll(bases.finish());
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
-            pending.forEach((state, layout) -> layouts.put(state, moved(layout.get(), copies)));
+            drafts.forEach(
+                    (state, draft) -> layouts.put(state, moved(draft.layout().get(), copies)));
             StreamStateHandle manifest = writeManifest(frame, layouts, queues);
-            sink.handOver();
+            deltas.handOver();
+            bases.handOver();
             return written(layouts, fresh, copies.keySet(), manifest);
         }
     }
 
-    private StateWriter stateWriter(ObjectSink sink, RunFormat format) {
-        return new StateWriter(sink, format, settings.extentBytes(), settings.directory(), cancel);
+    private ObjectSink newSink() {
+        return new ObjectSink(streams, scope, cancel, settings.extentBytes());
+    }
+
+    private StateWriter stateWriter(ObjectSink deltas, ObjectSink bases, RunFormat format) {
+        CheckpointMetrics metrics = settings.metrics();
+        return new StateWriter(
+                new RunFiles(deltas, format, settings, metrics.checkpointDeltaBytes(), cancel),
+                new RunFiles(bases, format, settings, metrics.checkpointBaseBytes(), cancel),
+                settings);
+    }
+
+    private List<RewritePlan.State> captured(List<StateView> states) throws IOException {
+        Map<StoredObject, Long> referred =
+                RunShares.referred(states.stream().map(StateView::layout).toList());
+        List<RewritePlan.State> captured = new ArrayList<>(states.size());
+        for (StateView state : states) {
+            long[] changed = countChanges(state);
+            settings.metrics().checkpointChangedRows().add(Arrays.stream(changed).sum());
+            captured.add(
+                    new RewritePlan.State(state.layout(), state::isResident, changed, referred));
+        }
+        return captured;
+    }
+
+    /** How many keys of each extent changed. */
+    private long[] countChanges(StateView state) throws IOException {
+        List<Extent> extents = state.layout().extents();
+        long[] changed = new long[extents.size()];
+        try (ChangedKeys keys = ChangedKeys.merge(state.changes())) {
+            int i = 0;
+            while (keys.advance()) {
+                if (cancel.isClosed()) {
+                    throw new IOException("The checkpoint was cancelled");
+                }
+                while (!isBefore(keys.key(), extents.get(i).upper())) {
+                    i++;
+                }
+                changed[i]++;
+            }
+        }
+        return changed;
+    }
+
+    private static boolean isBefore(byte[] key, byte @Nullable [] upper) {
+        return upper == null || Arrays.compareUnsigned(key, upper) < 0;
     }
 
     private Written written(
@@ -132,18 +186,20 @@ final class CheckpointWriter {
         return new Written(layouts, files, reused, manifest, newBytes);
     }
 
-    /** Copies the runs of kept extents whose objects the new checkpoint cannot refer to. */
-    private Map<Run, Placed> copyRuns(List<StateView> states, ObjectSink sink) throws IOException {
+    /** Copies the kept runs whose objects the new checkpoint cannot refer to. */
+    private Map<Run, Placed> copyRuns(Map<StateView, StateWriter.Draft> drafts, ObjectSink sink)
+            throws IOException {
         Map<Run, Placed> copies = new HashMap<>();
         Set<StoredObject> reusable = new HashSet<>();
         RunCopier copier = new RunCopier(settings.reader(), cancel);
-        for (StateView state : states) {
-            for (Run run : state.layout().runs()) {
+        for (Map.Entry<StateView, StateWriter.Draft> draft : drafts.entrySet()) {
+            for (Run run : draft.getValue().kept()) {
                 if (earlier != null
                         && (reusable.contains(run.object()) || isReusable(run.object()))) {
                     reusable.add(run.object());
                 } else if (!copies.containsKey(run)) {
-                    copies.put(run, copy(state, run, sink, copier));
+                    copies.put(run, copy(draft.getKey(), run, sink, copier));
+                    settings.metrics().checkpointCopiedBytes().add(run.meta().regionBytes());
                 }
             }
         }
