@@ -50,7 +50,6 @@ import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
 import org.apache.flink.state.rocksdb.RocksDBWriteBatchWrapper;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionConfig;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionManager;
-import org.apache.flink.state.rocksdb.ttl.RocksDbTtlCompactFiltersManager;
 import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.ResourceGuard;
@@ -94,7 +93,7 @@ final class BackendAssembly<K> {
     private final LoaderThreads threads;
     private final RangedReader reader;
     private final PageLoader loader;
-    private final RocksDbTtlCompactFiltersManager ttlFilters;
+    private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
 
     BackendAssembly(
@@ -119,7 +118,7 @@ final class BackendAssembly<K> {
         this.reader = ports.reader();
         this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
-                new RocksDbTtlCompactFiltersManager(
+                new TtlFilters(
                         parameters.getTtlTimeProvider(),
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
@@ -273,7 +272,8 @@ final class BackendAssembly<K> {
                                 work,
                                 reader,
                                 loader,
-                                checkpointMetrics));
+                                checkpointMetrics),
+                        ttlFilters::expiries);
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),

@@ -31,6 +31,11 @@ public final class Run {
         this.pageTable = inlined;
     }
 
+    /** The same run in a copy of its object. */
+    public Run in(StoredObject copy) {
+        return new Run(copy, offset, meta, pageTable);
+    }
+
     public StoredObject object() {
         return object;
     }

@@ -14,17 +14,22 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
 
 /**
- * Writes all rows of a key range of one state as new base runs, each an extent of its own.
+ * Writes all live rows of a key range of one state as new base runs, each an extent of its own.
  *
  * <p>Cost: walks the captured rows: local ones where resident, else pages of all runs. Threads:
  * one.
  */
 final class BaseWriter {
     private final StateView state;
+    private final @Nullable RowExpiry expiry;
     private final RunFiles files;
 
-    BaseWriter(StateView state, RunFiles files) {
+    /**
+     * @param expiry drops rows that have expired; null if rows of this state do not
+     */
+    BaseWriter(StateView state, @Nullable RowExpiry expiry, RunFiles files) {
         this.state = state;
+        this.expiry = expiry;
         this.files = files;
     }
 
@@ -44,8 +49,12 @@ final class BaseWriter {
                 if (upper != null && Arrays.compareUnsigned(key, upper) >= 0) {
                     break;
                 }
+                byte[] value = expiry == null ? rows.value() : expiry.live(rows.value());
+                if (value == null) {
+                    continue;
+                }
                 writer = writer == null ? files.create() : writer;
-                writer.put(key, rows.value());
+                writer.put(key, value);
                 if (files.isFull(writer)) {
                     bases.add(files.finish(writer));
                     writer = null;

@@ -1,6 +1,5 @@
 package io.lazystate.snapshot;
 
-import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
@@ -10,14 +9,12 @@ import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
-import io.lazystate.snapshot.ObjectSink.Placed;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -56,6 +53,7 @@ final class CheckpointWriter {
     private final SnapshotSettings settings;
     private final @Nullable Set<StoredObject> earlier;
     private final CheckpointedStateScope scope;
+    private final Map<StoredObject, Boolean> reusable = new HashMap<>();
 
     /**
      * @param earlier objects of earlier checkpoints that live extents and captured views need, to
@@ -75,47 +73,59 @@ final class CheckpointWriter {
         this.scope = scope;
     }
 
-    /**
-     * @param frame the manifest without its layouts
-     * @param queues names of the timer queues, of which a restore reads the heads only: they get
-     *     small pages, and their page tables a place in the manifest before all others
-     * @param onlyBounds see {@link RewritePlan#of}
-     */
-    Written write(List<StateView> states, Manifest frame, Set<String> queues, boolean onlyBounds)
-            throws IOException {
+    /** Writes a checkpoint. */
+    Written write(Capture capture) throws IOException {
+        List<StateView> states = capture.states();
         try (ObjectSink deltas = newSink();
                 ObjectSink bases = newSink()) {
-            StateWriter writer = stateWriter(deltas, bases, settings.format());
+            StateWriter writer = stateWriter(deltas, bases, capture, settings.format());
             StateWriter queueWriter =
-                    stateWriter(deltas, bases, settings.format().withSmallestPages());
+                    stateWriter(deltas, bases, capture, settings.format().withSmallestPages());
             Map<StateView, StateWriter.Draft> drafts = new LinkedHashMap<>();
             for (RewritePlan.State captured : captured(states)) {
                 StateView state = states.get(drafts.size());
-                StateWriter own = queues.contains(state.name()) ? queueWriter : writer;
-                drafts.put(state, own.write(state, captured, onlyBounds));
+                StateWriter own = capture.queues().contains(state.name()) ? queueWriter : writer;
+                drafts.put(state, own.write(state, captured));
             }
-            Map<Run, Placed> copies = copyRuns(drafts, bases);
+            RunCopies copies = copyRuns(drafts, bases);
             List<StoredObject> fresh = new ArrayList<>(deltas.finish());
             fresh.addAll(bases.finish());
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
             drafts.forEach(
-                    (state, draft) -> layouts.put(state, moved(draft.layout().get(), copies)));
-            StreamStateHandle manifest = writeManifest(frame, layouts, queues);
+                    (state, draft) -> layouts.put(state, copies.moved(draft.layout().get())));
+            StreamStateHandle manifest = writeManifest(capture, layouts);
             deltas.handOver();
             bases.handOver();
-            return written(layouts, fresh, copies.keySet(), manifest);
+            return written(layouts, fresh, copies.runs(), manifest);
         }
+    }
+
+    private RunCopies copyRuns(Map<StateView, StateWriter.Draft> drafts, ObjectSink sink)
+            throws IOException {
+        RunCopies copies = new RunCopies(sink, settings, cancel);
+        drafts.forEach(
+                (state, draft) -> {
+                    for (Run run : draft.kept()) {
+                        if (earlier == null || !isReusable(run.object())) {
+                            copies.want(state.name(), run);
+                        }
+                    }
+                });
+        copies.write(new ServerCopies(streams, scope, settings.reader()));
+        return copies;
     }
 
     private ObjectSink newSink() {
         return new ObjectSink(streams, scope, cancel, settings.extentBytes());
     }
 
-    private StateWriter stateWriter(ObjectSink deltas, ObjectSink bases, RunFormat format) {
+    private StateWriter stateWriter(
+            ObjectSink deltas, ObjectSink bases, Capture capture, RunFormat format) {
         CheckpointMetrics metrics = settings.metrics();
         return new StateWriter(
                 new RunFiles(deltas, format, settings, metrics.checkpointDeltaBytes(), cancel),
                 new RunFiles(bases, format, settings, metrics.checkpointBaseBytes(), cancel),
+                capture,
                 settings);
     }
 
@@ -186,37 +196,10 @@ final class CheckpointWriter {
         return new Written(layouts, files, reused, manifest, newBytes);
     }
 
-    /** Copies the kept runs whose objects the new checkpoint cannot refer to. */
-    private Map<Run, Placed> copyRuns(Map<StateView, StateWriter.Draft> drafts, ObjectSink sink)
-            throws IOException {
-        Map<Run, Placed> copies = new HashMap<>();
-        Set<StoredObject> reusable = new HashSet<>();
-        RunCopier copier = new RunCopier(settings.reader(), cancel);
-        for (Map.Entry<StateView, StateWriter.Draft> draft : drafts.entrySet()) {
-            for (Run run : draft.getValue().kept()) {
-                if (earlier != null
-                        && (reusable.contains(run.object()) || isReusable(run.object()))) {
-                    reusable.add(run.object());
-                } else if (!copies.containsKey(run)) {
-                    copies.put(run, copy(draft.getKey(), run, sink, copier));
-                    settings.metrics().checkpointCopiedBytes().add(run.meta().regionBytes());
-                }
-            }
-        }
-        return copies;
-    }
-
-    private static Placed copy(StateView state, Run run, ObjectSink sink, RunCopier copier)
-            throws IOException {
-        try {
-            return sink.copy(run, copier);
-        } catch (LazyStateException e) {
-            throw e.inState(state.name());
-        }
-    }
-
     private boolean isReusable(StoredObject object) {
-        return !isRelative(object) && streams.couldReuseStateHandle(placeholder(object));
+        return reusable.computeIfAbsent(
+                object,
+                each -> !isRelative(each) && streams.couldReuseStateHandle(placeholder(each)));
     }
 
     /**
@@ -228,31 +211,9 @@ final class CheckpointWriter {
         return object.handle() instanceof RelativeFileStateHandle;
     }
 
-    private static StateLayout moved(StateLayout layout, Map<Run, Placed> copies) {
-        if (copies.isEmpty()) {
-            return layout;
-        }
-        List<Extent> extents = new ArrayList<>();
-        for (Extent extent : layout.extents()) {
-            Run base = extent.base();
-            extents.add(
-                    new Extent(
-                            extent.lower(),
-                            extent.upper(),
-                            base == null ? null : moved(base, copies),
-                            extent.deltas().stream().map(run -> moved(run, copies)).toList()));
-        }
-        return StateLayout.of(extents);
-    }
-
-    private static Run moved(Run run, Map<Run, Placed> copies) {
-        Placed copy = copies.get(run);
-        return copy == null ? run : copy.run();
-    }
-
-    private StreamStateHandle writeManifest(
-            Manifest frame, Map<StateView, StateLayout> layouts, Set<String> queues)
+    private StreamStateHandle writeManifest(Capture capture, Map<StateView, StateLayout> layouts)
             throws IOException {
+        Manifest frame = capture.frame();
         Map<String, StateLayout> byName = new LinkedHashMap<>();
         layouts.forEach((state, layout) -> byName.put(state.name(), layout));
         byte[] bytes =
@@ -264,7 +225,7 @@ final class CheckpointWriter {
                                 frame.keyGroupPrefixBytes(),
                                 byName),
                         ManifestCodec.DEFAULT_INLINE_BUDGET_BYTES,
-                        queues);
+                        capture.queues());
         CheckpointStateOutputStream out =
                 streams.createCheckpointStateOutputStream(CheckpointedStateScope.EXCLUSIVE);
         cancel.registerCloseable(out);

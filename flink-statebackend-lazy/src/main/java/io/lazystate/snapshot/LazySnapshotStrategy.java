@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -45,6 +46,7 @@ public final class LazySnapshotStrategy<K>
         extends RocksDBSnapshotStrategyBase<K, SnapshotResources> {
     private final PagedRocksDB paged;
     private final SnapshotSettings settings;
+    private final Supplier<Map<String, RowExpiry>> expiries;
     private final CheckpointHistory history = new CheckpointHistory();
 
     /** What Flink's base class asks for. */
@@ -57,7 +59,14 @@ public final class LazySnapshotStrategy<K>
             LocalRecoveryConfig localRecovery,
             File directory) {}
 
-    public LazySnapshotStrategy(PagedRocksDB db, Owner<K> owner, SnapshotSettings settings) {
+    /**
+     * @param expiries of the states that are registered, by name; asked in the task thread
+     */
+    public LazySnapshotStrategy(
+            PagedRocksDB db,
+            Owner<K> owner,
+            SnapshotSettings settings,
+            Supplier<Map<String, RowExpiry>> expiries) {
         super(
                 "Lazy state snapshot",
                 db,
@@ -71,6 +80,7 @@ public final class LazySnapshotStrategy<K>
                 UUID.randomUUID());
         this.paged = db;
         this.settings = settings;
+        this.expiries = expiries;
     }
 
     @Override
@@ -80,7 +90,8 @@ public final class LazySnapshotStrategy<K>
             metaInfos.add(state.metaInfo.snapshot());
         }
         ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
-        return new Captured(lease, paged.capture(), paged.objectsInUse(), metaInfos);
+        return new Captured(
+                lease, paged.capture(), paged.objectsInUse(), expiries.get(), metaInfos);
     }
 
     @Override
@@ -114,7 +125,12 @@ public final class LazySnapshotStrategy<K>
                                     : CheckpointedStateScope.EXCLUSIVE);
             CheckpointWriter.Written written =
                     writer.write(
-                            captured.view.states(), frame(captured), queues(captured), onlyBounds);
+                            new Capture(
+                                    captured.view.states(),
+                                    frame(captured),
+                                    queues(captured),
+                                    captured.expiries,
+                                    onlyBounds));
             if (adoptable) {
                 history.written(checkpointId, written.layouts());
             }
@@ -174,6 +190,7 @@ public final class LazySnapshotStrategy<K>
         private final ResourceGuard.Lease lease;
         private final SnapshotView view;
         private final Set<StoredObject> inUse;
+        private final Map<String, RowExpiry> expiries;
         private final List<StateMetaInfoSnapshot> metaInfos;
 
         @SuppressWarnings("NullAway") // there is no local directory; release() is ours
@@ -181,11 +198,13 @@ public final class LazySnapshotStrategy<K>
                 ResourceGuard.Lease lease,
                 SnapshotView view,
                 Set<StoredObject> inUse,
+                Map<String, RowExpiry> expiries,
                 List<StateMetaInfoSnapshot> metaInfos) {
             super(null, EMPTY_PREVIOUS_SNAPSHOT, metaInfos);
             this.lease = lease;
             this.view = view;
             this.inUse = inUse;
+            this.expiries = expiries;
             this.metaInfos = metaInfos;
         }
 

@@ -33,6 +33,13 @@ final class ObjectSink implements AutoCloseable {
     static final class Placed {
         private @Nullable Run run;
 
+        /** One that lies in an object that is written already. */
+        static Placed at(Run run) {
+            Placed placed = new Placed();
+            placed.run = run;
+            return placed;
+        }
+
         Run run() {
             return Objects.requireNonNull(run, "finish() comes first");
         }
@@ -78,6 +85,11 @@ final class ObjectSink implements AutoCloseable {
         long offset = out.getPos();
         copier.copy(run, out);
         return placed(object -> new Run(object, offset, run.meta(), run.pageTable()));
+    }
+
+    /** Becomes the owner of an object that was written elsewhere. */
+    void take(StoredObject object) {
+        objects.add(object);
     }
 
     /** Completes the last object. */

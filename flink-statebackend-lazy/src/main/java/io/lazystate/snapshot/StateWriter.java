@@ -24,11 +24,13 @@ final class StateWriter {
 
     private final RunFiles deltas;
     private final RunFiles bases;
+    private final Capture capture;
     private final SnapshotSettings settings;
 
-    StateWriter(RunFiles deltas, RunFiles bases, SnapshotSettings settings) {
+    StateWriter(RunFiles deltas, RunFiles bases, Capture capture, SnapshotSettings settings) {
         this.deltas = deltas;
         this.bases = bases;
+        this.capture = capture;
         this.settings = settings;
     }
 
@@ -41,10 +43,10 @@ final class StateWriter {
     record Draft(List<Run> kept, Supplier<StateLayout> layout) {}
 
     /** Writes one state. */
-    Draft write(StateView state, RewritePlan.State captured, boolean onlyBounds)
-            throws IOException {
+    Draft write(StateView state, RewritePlan.State captured) throws IOException {
         try {
-            return write(state, RewritePlan.of(captured, settings.extentBytes(), onlyBounds));
+            return write(
+                    state, RewritePlan.of(captured, settings.extentBytes(), capture.onlyBounds()));
         } catch (LazyStateException e) {
             if (e.kind() == Kind.CLOSED) {
                 throw e;
@@ -61,7 +63,7 @@ final class StateWriter {
     private Draft write(StateView state, RewritePlan plan) throws IOException {
         List<@Nullable Placed> written =
                 new DeltaWriter(state, plan, deltas, settings.loader()).write();
-        BaseWriter folding = new BaseWriter(state, bases);
+        BaseWriter folding = new BaseWriter(state, capture.expiries().get(state.name()), bases);
         List<Extent> extents = state.layout().extents();
         List<Run> kept = new ArrayList<>();
         List<Supplier<List<Extent>>> parts = new ArrayList<>();

@@ -119,6 +119,13 @@ final class TestTask implements AutoCloseable {
     }
 
     static TestTask restore(Start start, Collection<KeyedStateHandle> handles) throws Exception {
+        return restore(start, handles, TtlTimeProvider.DEFAULT);
+    }
+
+    /** As above, with the clock that state expires by. */
+    static TestTask restore(
+            Start start, Collection<KeyedStateHandle> handles, TtlTimeProvider clock)
+            throws Exception {
         JobID job = start.job() == null ? new JobID() : start.job();
         MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
         CheckpointStorageAccess storage = start.storage(job);
@@ -140,7 +147,7 @@ final class TestTask implements AutoCloseable {
                                     start.keyGroups(),
                                     new KvStateRegistry()
                                             .createTaskRegistry(job, new JobVertexID()),
-                                    TtlTimeProvider.DEFAULT,
+                                    clock,
                                     new UnregisteredMetricsGroup(),
                                     handles,
                                     new CloseableRegistry()));
