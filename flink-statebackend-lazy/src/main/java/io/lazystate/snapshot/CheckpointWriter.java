@@ -9,10 +9,10 @@ import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.snapshot.ObjectSink.Placed;
+import io.lazystate.snapshot.StateWriter.Unfinished;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -20,7 +20,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.checkpoint.filemerging.FileMergingSnapshotManager;
 import org.apache.flink.runtime.state.CheckpointStateOutputStream;
@@ -82,18 +81,21 @@ final class CheckpointWriter {
         try (ObjectSink sink = new ObjectSink(streams, scope, cancel, settings.extentBytes())) {
             StateWriter writer = stateWriter(sink, settings.format());
             StateWriter queueWriter = stateWriter(sink, settings.format().withSmallestPages());
-            Map<StateView, Supplier<StateLayout>> pending = new LinkedHashMap<>();
+            Map<StateView, Unfinished> pending = new LinkedHashMap<>();
             for (StateView state : states) {
                 boolean queue = queues.contains(state.name());
                 pending.put(state, (queue ? queueWriter : writer).write(state));
             }
-            Map<Run, Placed> copies = copyRuns(states, sink);
+            Set<Run> unusable = unusableRuns(states);
+            Map<Run, Placed> copies = copyKept(unusable, pending, sink);
             List<StoredObject> fresh = sink.finish();
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
-            pending.forEach((state, layout) -> layouts.put(state, moved(layout.get(), copies)));
+            pending.forEach(
+                    (state, unfinished) ->
+                            layouts.put(state, moved(unfinished.layout().get(), copies)));
             StreamStateHandle manifest = writeManifest(frame, layouts, queues);
             sink.handOver();
-            return written(layouts, fresh, copies.keySet(), manifest);
+            return written(layouts, fresh, unusable, manifest);
         }
     }
 
@@ -104,14 +106,14 @@ final class CheckpointWriter {
     private Written written(
             Map<StateView, StateLayout> layouts,
             List<StoredObject> fresh,
-            Collection<Run> copied,
+            Set<Run> unusable,
             StreamStateHandle manifest) {
         Set<StoredObject> old = new LinkedHashSet<>();
         if (earlier != null) {
             old.addAll(earlier);
             layouts.values().forEach(layout -> old.addAll(layout.objects()));
             fresh.forEach(old::remove);
-            for (Run run : copied) {
+            for (Run run : unusable) {
                 if (!isRelative(run.object())) {
                     old.remove(run.object());
                 }
@@ -132,18 +134,33 @@ final class CheckpointWriter {
         return new Written(layouts, files, reused, manifest, newBytes);
     }
 
-    /** Copies the runs of kept extents whose objects the new checkpoint cannot refer to. */
-    private Map<Run, Placed> copyRuns(List<StateView> states, ObjectSink sink) throws IOException {
-        Map<Run, Placed> copies = new HashMap<>();
+    /** Runs of earlier checkpoints whose objects the new checkpoint cannot refer to. */
+    private Set<Run> unusableRuns(List<StateView> states) {
+        Set<Run> unusable = new LinkedHashSet<>();
         Set<StoredObject> reusable = new HashSet<>();
-        RunCopier copier = new RunCopier(settings.reader(), cancel);
         for (StateView state : states) {
             for (Run run : state.layout().runs()) {
                 if (earlier != null
                         && (reusable.contains(run.object()) || isReusable(run.object()))) {
                     reusable.add(run.object());
-                } else if (!copies.containsKey(run)) {
-                    copies.put(run, copy(state, run, sink, copier));
+                } else {
+                    unusable.add(run);
+                }
+            }
+        }
+        return unusable;
+    }
+
+    /** Copies those that a new layout goes on using; what folds was just written anew. */
+    private Map<Run, Placed> copyKept(
+            Set<Run> unusable, Map<StateView, Unfinished> pending, ObjectSink sink)
+            throws IOException {
+        Map<Run, Placed> copies = new HashMap<>();
+        RunCopier copier = new RunCopier(settings.reader(), cancel);
+        for (Map.Entry<StateView, Unfinished> state : pending.entrySet()) {
+            for (Run run : state.getValue().kept()) {
+                if (unusable.contains(run)) {
+                    copies.put(run, copy(state.getKey(), run, sink, copier));
                 }
             }
         }

@@ -13,7 +13,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
 import org.apache.flink.core.fs.ICloseableRegistry;
@@ -29,6 +31,14 @@ import org.rocksdb.RocksIterator;
  */
 final class StateWriter {
     private static final int ROWS_A_CANCEL_CHECK = 1024;
+
+    /**
+     * A state on its way to the store.
+     *
+     * @param kept earlier runs that the new layout goes on using
+     * @param layout the new layout, once the sink is finished
+     */
+    record Unfinished(Set<Run> kept, Supplier<StateLayout> layout) {}
 
     private final ObjectSink sink;
     private final RunFormat format;
@@ -54,8 +64,8 @@ final class StateWriter {
         this.cancel = cancel;
     }
 
-    /** Writes one state; its new layout can be had once the sink is finished. */
-    Supplier<StateLayout> write(StateView state) throws IOException {
+    /** Writes one state. */
+    Unfinished write(StateView state) throws IOException {
         List<Extent> extents = state.layout().extents();
         long[] changed = countChanges(state);
         boolean[] folds = new boolean[extents.size()];
@@ -63,23 +73,33 @@ final class StateWriter {
             folds[i] = FoldPolicy.folds(extents.get(i), i, changed[i], state.isResident(i));
         }
         List<@Nullable Placed> deltas = writeDeltas(state, changed, folds);
+        Set<Run> kept = new LinkedHashSet<>();
         List<Supplier<List<Extent>>> parts = new ArrayList<>();
         for (int i = 0; i < folds.length; i++) {
             Extent extent = extents.get(i);
             Placed delta = deltas.get(i);
             if (folds[i]) {
                 parts.add(fold(state, extent));
-            } else if (delta != null) {
+                continue;
+            }
+            Run base = extent.base();
+            if (base != null) {
+                kept.add(base);
+            }
+            kept.addAll(extent.deltas());
+            if (delta != null) {
                 parts.add(() -> List.of(withDelta(extent, delta.run())));
             } else {
                 parts.add(() -> List.of(extent));
             }
         }
-        return () -> {
-            List<Extent> all = new ArrayList<>();
-            parts.forEach(part -> all.addAll(part.get()));
-            return StateLayout.of(all);
-        };
+        return new Unfinished(kept, () -> joined(parts));
+    }
+
+    private static StateLayout joined(List<Supplier<List<Extent>>> parts) {
+        List<Extent> all = new ArrayList<>();
+        parts.forEach(part -> all.addAll(part.get()));
+        return StateLayout.of(all);
     }
 
     private long[] countChanges(StateView state) throws IOException {
