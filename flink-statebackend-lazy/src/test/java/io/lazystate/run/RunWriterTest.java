@@ -11,6 +11,7 @@ import io.lazystate.store.StoredObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
@@ -198,7 +199,7 @@ class RunWriterTest {
     }
 
     @Test
-    void brokenStreamIsUnavailable() {
+    void anErrorNamesTheLocalFileOnlyIfItIsTheLocalFileThatFailed() throws IOException {
         try (WrittenRun written = write(Rows.random(new Random(5), 10, 100))) {
             OutputStream broken =
                     new OutputStream() {
@@ -208,8 +209,18 @@ class RunWriterTest {
                         }
                     };
 
-            assertThat(failure(() -> written.writeTo(broken)).kind()).isEqualTo(Kind.UNAVAILABLE);
+            LazyStateException store = failure(() -> written.writeTo(broken));
+            assertThat(store.kind()).isEqualTo(Kind.UNAVAILABLE);
+            assertThat(store.where()).isEqualTo(Where.NOWHERE);
+            assertThat(store).hasMessageContainingAll("write", "checkpoint store", "503");
             assertThat(file).exists();
+
+            Files.delete(file);
+            LazyStateException local =
+                    failure(() -> written.writeTo(OutputStream.nullOutputStream()));
+            assertThat(local.kind()).isEqualTo(Kind.UNAVAILABLE);
+            assertThat(local.where()).isEqualTo(Where.object(file.toString()));
+            assertThat(local).hasMessageContaining("local run file");
         }
     }
 
