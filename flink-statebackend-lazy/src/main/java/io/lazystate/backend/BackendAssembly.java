@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
+import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
@@ -89,6 +90,7 @@ final class BackendAssembly<K> {
     private final ResourceGuard guard = new ResourceGuard();
     private final CloseableRegistry cancel = new CloseableRegistry();
     private final LoadingMetrics metrics;
+    private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
     private final RangedReader reader;
     private final PageLoader loader;
@@ -113,6 +115,7 @@ final class BackendAssembly<K> {
                 new LoaderThreads(
                         parameters.getOperatorIdentifier(), settings.hydrationConnections());
         this.metrics = ports.metrics();
+        this.checkpointMetrics = ports.checkpointMetrics();
         this.reader = ports.reader();
         this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
@@ -154,6 +157,7 @@ final class BackendAssembly<K> {
             threads.restored();
             RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
             database.paged().registerMetrics(parameters.getMetricGroup());
+            checkpointMetrics.register(parameters.getMetricGroup());
             cancelRestore.unregisterCloseable(threads);
             return backend;
         } catch (Throwable t) {
@@ -264,7 +268,12 @@ final class BackendAssembly<K> {
                                 env.getTaskStateManager().createLocalRecoveryConfig(),
                                 local.directory()),
                         new SnapshotSettings(
-                                settings.runFormat(), settings.extentBytes(), work, reader));
+                                settings.runFormat(),
+                                settings.extentBytes(),
+                                work,
+                                reader,
+                                loader,
+                                checkpointMetrics));
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),

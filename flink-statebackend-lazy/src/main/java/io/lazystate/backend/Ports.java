@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
@@ -25,8 +26,13 @@ interface Ports extends Serializable {
                 Thread::sleep);
     }
 
-    /** The counters of a new keyed backend. */
+    /** Counters of what a new keyed backend loads. */
     default LoadingMetrics metrics() {
         return new LoadingMetrics();
+    }
+
+    /** Counters of what the checkpoints of a new keyed backend write. */
+    default CheckpointMetrics checkpointMetrics() {
+        return new CheckpointMetrics();
     }
 }

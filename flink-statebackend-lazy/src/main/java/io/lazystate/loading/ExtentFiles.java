@@ -2,7 +2,6 @@ package io.lazystate.loading;
 
 import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
-import io.lazystate.run.Page;
 import io.lazystate.run.RowCursor;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
@@ -27,9 +26,6 @@ import org.slf4j.LoggerFactory;
  */
 final class ExtentFiles {
     private static final Logger LOG = LoggerFactory.getLogger(ExtentFiles.class);
-
-    /** Pages of a run that are read at once when its rows have to be decoded. */
-    private static final int PAGES_A_READ = 64;
 
     private final PageLoader loader;
     private final RunFormat format;
@@ -113,7 +109,7 @@ final class ExtentFiles {
     }
 
     private RunCursor cursor(Run run, boolean removals) {
-        return new RunCursor(loader.pageTable(run), removals, new Chunks(run));
+        return new RunCursor(loader.pageTable(run), removals, new SequentialPages(loader, run));
     }
 
     private static void delete(Path file) {
@@ -126,26 +122,5 @@ final class ExtentFiles {
 
     private Path newFile() {
         return directory.resolve("link-" + UUID.randomUUID() + ".sst");
-    }
-
-    /** Reads a run front to back, many pages with one read. */
-    private final class Chunks implements RunCursor.Pages {
-        private final Run run;
-        private List<Page> chunk = List.of();
-        private int first;
-
-        Chunks(Run run) {
-            this.run = run;
-        }
-
-        @Override
-        public Page fetch(int page, int walked) {
-            if (page < first || page >= first + chunk.size()) {
-                int last = Math.min(page + PAGES_A_READ, run.meta().pageCount());
-                chunk = loader.readPages(run, page, last);
-                first = page;
-            }
-            return chunk.get(page - first);
-        }
     }
 }

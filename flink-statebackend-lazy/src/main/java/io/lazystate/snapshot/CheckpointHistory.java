@@ -44,6 +44,7 @@ final class CheckpointHistory {
 
     private boolean foreignBase;
     private boolean anyStarted;
+    private boolean anyAdopted;
 
     /**
      * An attempt that later ones may build on was captured.
@@ -67,6 +68,11 @@ final class CheckpointHistory {
         Set<StoredObject> own = new LinkedHashSet<>(inUse);
         own.removeAll(foreign);
         return own;
+    }
+
+    /** Whether checkpoints build on one of this execution, not on what was restored. */
+    synchronized boolean anyAdopted() {
+        return anyAdopted;
     }
 
     /** The attempt's files are written. */
@@ -94,6 +100,7 @@ final class CheckpointHistory {
         if (newest && layouts != null) {
             db.adopt(attempt.view, layouts);
             foreignBase = false;
+            anyAdopted = true;
         }
     }
 }

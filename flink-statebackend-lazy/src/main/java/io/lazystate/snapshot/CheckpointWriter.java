@@ -5,14 +5,17 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.metrics.CheckpointMetrics;
+import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.snapshot.ObjectSink.Placed;
-import io.lazystate.snapshot.StateWriter.Unfinished;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -76,44 +79,93 @@ final class CheckpointWriter {
      * @param frame the manifest without its layouts
      * @param queues names of the timer queues, of which a restore reads the heads only: they get
      *     small pages, and their page tables a place in the manifest before all others
+     * @param onlyBounds see {@link RewritePlan#of}
      */
-    Written write(List<StateView> states, Manifest frame, Set<String> queues) throws IOException {
-        try (ObjectSink sink = new ObjectSink(streams, scope, cancel, settings.extentBytes())) {
-            StateWriter writer = stateWriter(sink, settings.format());
-            StateWriter queueWriter = stateWriter(sink, settings.format().withSmallestPages());
-            Map<StateView, Unfinished> pending = new LinkedHashMap<>();
-            for (StateView state : states) {
-                boolean queue = queues.contains(state.name());
-                pending.put(state, (queue ? queueWriter : writer).write(state));
+    Written write(List<StateView> states, Manifest frame, Set<String> queues, boolean onlyBounds)
+            throws IOException {
+        try (ObjectSink deltas = newSink();
+                ObjectSink bases = newSink()) {
+            StateWriter writer = stateWriter(deltas, bases, settings.format());
+            StateWriter queueWriter =
+                    stateWriter(deltas, bases, settings.format().withSmallestPages());
+            Map<StateView, StateWriter.Draft> drafts = new LinkedHashMap<>();
+            for (RewritePlan.State captured : captured(states)) {
+                StateView state = states.get(drafts.size());
+                StateWriter own = queues.contains(state.name()) ? queueWriter : writer;
+                drafts.put(state, own.write(state, captured, onlyBounds));
             }
-            Set<Run> unusable = unusableRuns(states);
-            Map<Run, Placed> copies = copyKept(unusable, pending, sink);
-            List<StoredObject> fresh = sink.finish();
+            Map<Run, Placed> copies = copyRuns(drafts, bases);
+            List<StoredObject> fresh = new ArrayList<>(deltas.finish());
+            fresh.addAll(bases.finish());
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
-            pending.forEach(
-                    (state, unfinished) ->
-                            layouts.put(state, moved(unfinished.layout().get(), copies)));
+            drafts.forEach(
+                    (state, draft) -> layouts.put(state, moved(draft.layout().get(), copies)));
             StreamStateHandle manifest = writeManifest(frame, layouts, queues);
-            sink.handOver();
-            return written(layouts, fresh, unusable, manifest);
+            deltas.handOver();
+            bases.handOver();
+            return written(layouts, fresh, copies.keySet(), manifest);
         }
     }
 
-    private StateWriter stateWriter(ObjectSink sink, RunFormat format) {
-        return new StateWriter(sink, format, settings.extentBytes(), settings.directory(), cancel);
+    private ObjectSink newSink() {
+        return new ObjectSink(streams, scope, cancel, settings.extentBytes());
+    }
+
+    private StateWriter stateWriter(ObjectSink deltas, ObjectSink bases, RunFormat format) {
+        CheckpointMetrics metrics = settings.metrics();
+        return new StateWriter(
+                new RunFiles(deltas, format, settings, metrics.checkpointDeltaBytes(), cancel),
+                new RunFiles(bases, format, settings, metrics.checkpointBaseBytes(), cancel),
+                settings);
+    }
+
+    private List<RewritePlan.State> captured(List<StateView> states) throws IOException {
+        Map<StoredObject, Long> referred =
+                RunShares.referred(states.stream().map(StateView::layout).toList());
+        List<RewritePlan.State> captured = new ArrayList<>(states.size());
+        for (StateView state : states) {
+            long[] changed = countChanges(state);
+            settings.metrics().checkpointChangedRows().add(Arrays.stream(changed).sum());
+            captured.add(
+                    new RewritePlan.State(state.layout(), state::isResident, changed, referred));
+        }
+        return captured;
+    }
+
+    /** How many keys of each extent changed. */
+    private long[] countChanges(StateView state) throws IOException {
+        List<Extent> extents = state.layout().extents();
+        long[] changed = new long[extents.size()];
+        try (ChangedKeys keys = ChangedKeys.merge(state.changes())) {
+            int i = 0;
+            while (keys.advance()) {
+                if (cancel.isClosed()) {
+                    throw new IOException("The checkpoint was cancelled");
+                }
+                while (!isBefore(keys.key(), extents.get(i).upper())) {
+                    i++;
+                }
+                changed[i]++;
+            }
+        }
+        return changed;
+    }
+
+    private static boolean isBefore(byte[] key, byte @Nullable [] upper) {
+        return upper == null || Arrays.compareUnsigned(key, upper) < 0;
     }
 
     private Written written(
             Map<StateView, StateLayout> layouts,
             List<StoredObject> fresh,
-            Set<Run> unusable,
+            Collection<Run> copied,
             StreamStateHandle manifest) {
         Set<StoredObject> old = new LinkedHashSet<>();
         if (earlier != null) {
             old.addAll(earlier);
             layouts.values().forEach(layout -> old.addAll(layout.objects()));
             fresh.forEach(old::remove);
-            for (Run run : unusable) {
+            for (Run run : copied) {
                 if (!isRelative(run.object())) {
                     old.remove(run.object());
                 }
@@ -134,33 +186,20 @@ final class CheckpointWriter {
         return new Written(layouts, files, reused, manifest, newBytes);
     }
 
-    /** Runs of earlier checkpoints whose objects the new checkpoint cannot refer to. */
-    private Set<Run> unusableRuns(List<StateView> states) {
-        Set<Run> unusable = new LinkedHashSet<>();
+    /** Copies the kept runs whose objects the new checkpoint cannot refer to. */
+    private Map<Run, Placed> copyRuns(Map<StateView, StateWriter.Draft> drafts, ObjectSink sink)
+            throws IOException {
+        Map<Run, Placed> copies = new HashMap<>();
         Set<StoredObject> reusable = new HashSet<>();
-        for (StateView state : states) {
-            for (Run run : state.layout().runs()) {
+        RunCopier copier = new RunCopier(settings.reader(), cancel);
+        for (Map.Entry<StateView, StateWriter.Draft> draft : drafts.entrySet()) {
+            for (Run run : draft.getValue().kept()) {
                 if (earlier != null
                         && (reusable.contains(run.object()) || isReusable(run.object()))) {
                     reusable.add(run.object());
-                } else {
-                    unusable.add(run);
-                }
-            }
-        }
-        return unusable;
-    }
-
-    /** Copies those that a new layout goes on using; what folds was just written anew. */
-    private Map<Run, Placed> copyKept(
-            Set<Run> unusable, Map<StateView, Unfinished> pending, ObjectSink sink)
-            throws IOException {
-        Map<Run, Placed> copies = new HashMap<>();
-        RunCopier copier = new RunCopier(settings.reader(), cancel);
-        for (Map.Entry<StateView, Unfinished> state : pending.entrySet()) {
-            for (Run run : state.getValue().kept()) {
-                if (unusable.contains(run)) {
-                    copies.put(run, copy(state.getKey(), run, sink, copier));
+                } else if (!copies.containsKey(run)) {
+                    copies.put(run, copy(draft.getKey(), run, sink, copier));
+                    settings.metrics().checkpointCopiedBytes().add(run.meta().regionBytes());
                 }
             }
         }

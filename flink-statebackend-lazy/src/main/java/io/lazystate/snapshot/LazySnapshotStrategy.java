@@ -101,6 +101,7 @@ public final class LazySnapshotStrategy<K>
                 adoptable
                         ? history.started(checkpointId, captured.view, full, captured.inUse)
                         : null;
+        boolean onlyBounds = !adoptable || !history.anyAdopted();
         return cancel -> {
             CheckpointWriter writer =
                     new CheckpointWriter(
@@ -112,7 +113,8 @@ public final class LazySnapshotStrategy<K>
                                     ? CheckpointedStateScope.SHARED
                                     : CheckpointedStateScope.EXCLUSIVE);
             CheckpointWriter.Written written =
-                    writer.write(captured.view.states(), frame(captured), queues(captured));
+                    writer.write(
+                            captured.view.states(), frame(captured), queues(captured), onlyBounds);
             if (adoptable) {
                 history.written(checkpointId, written.layouts());
             }

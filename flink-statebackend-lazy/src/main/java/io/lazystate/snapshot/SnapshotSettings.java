@@ -1,5 +1,7 @@
 package io.lazystate.snapshot;
 
+import io.lazystate.loading.PageLoader;
+import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.RangedReader;
 import java.nio.file.Path;
@@ -12,7 +14,14 @@ import org.apache.flink.annotation.Internal;
  * @param extentBytes raw bytes at which a base run is cut, and objects are closed
  * @param directory for run files on their way to the store; exists, on the database's disk
  * @param reader reads runs that have to be copied
+ * @param loader reads runs that are merged
+ * @param metrics counts what is written
  */
 @Internal
 public record SnapshotSettings(
-        RunFormat format, long extentBytes, Path directory, RangedReader reader) {}
+        RunFormat format,
+        long extentBytes,
+        Path directory,
+        RangedReader reader,
+        PageLoader loader,
+        CheckpointMetrics metrics) {}

@@ -157,7 +157,6 @@ final class FuzzStarts {
             }
         }
         coverage.hitIf(deltas >= 2, Event.RESTORE_WITH_TWO_DELTAS);
-        coverage.hitIf(runs == RunBoundTest.MOST_RUNS, Event.MOST_RUNS_OF_AN_EXTENT);
         if (runs > RunBoundTest.MOST_RUNS) {
             throw new AssertionError("an extent needs " + runs + " runs");
         }

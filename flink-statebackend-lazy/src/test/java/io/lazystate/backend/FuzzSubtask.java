@@ -1,6 +1,8 @@
 package io.lazystate.backend;
 
+import io.lazystate.backend.Coverage.Event;
 import io.lazystate.backend.StateModel.Row;
+import io.lazystate.metrics.CheckpointMetrics;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -139,6 +141,9 @@ final class FuzzSubtask implements AutoCloseable {
 
     @Override
     public void close() {
+        CheckpointMetrics written = task.written();
+        scope.coverage().hitIf(written.checkpointRunsMerged().sum() > 0, Event.RUNS_MERGED);
+        scope.coverage().hitIf(written.checkpointExtentsFolded().sum() > 0, Event.EXTENTS_FOLDED);
         keys.close();
         task.close();
     }

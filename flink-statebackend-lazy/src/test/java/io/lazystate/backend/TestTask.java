@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.CountingReader;
@@ -163,6 +164,10 @@ final class TestTask implements AutoCloseable {
         return ports.metrics;
     }
 
+    CheckpointMetrics written() {
+        return ports.written;
+    }
+
     /** The database under Flink's RocksDB backend, which keeps it to itself. */
     PagedRocksDB database() {
         try {
@@ -273,6 +278,7 @@ final class TestTask implements AutoCloseable {
         private static final long serialVersionUID = 1L;
         private final transient CountingReader reader;
         private final transient LoadingMetrics metrics = new LoadingMetrics();
+        private final transient CheckpointMetrics written = new CheckpointMetrics();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
             reader = new CountingReader(store.apply(DEFAULT.reader()));
@@ -286,6 +292,11 @@ final class TestTask implements AutoCloseable {
         @Override
         public LoadingMetrics metrics() {
             return metrics;
+        }
+
+        @Override
+        public CheckpointMetrics checkpointMetrics() {
+            return written;
         }
     }
 }

@@ -1,0 +1,66 @@
+package io.lazystate.metrics;
+
+import java.util.concurrent.atomic.LongAdder;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+
+/**
+ * Counts what the checkpoints of one keyed backend write, and why.
+ *
+ * <p>Shape: monotonic counters, registered under the names of their methods. Units: rows, runs,
+ * extents, or bytes as stored. Threads: any.
+ */
+@Internal
+public final class CheckpointMetrics {
+    private final LongAdder checkpointChangedRows = new LongAdder();
+    private final LongAdder checkpointDeltaBytes = new LongAdder();
+    private final LongAdder checkpointBaseBytes = new LongAdder();
+    private final LongAdder checkpointCopiedBytes = new LongAdder();
+    private final LongAdder checkpointRunsMerged = new LongAdder();
+    private final LongAdder checkpointExtentsFolded = new LongAdder();
+
+    /** Rows that changed since the checkpoint before. */
+    public LongAdder checkpointChangedRows() {
+        return checkpointChangedRows;
+    }
+
+    /** Bytes of delta runs: changes, and older deltas merged with them. */
+    public LongAdder checkpointDeltaBytes() {
+        return checkpointDeltaBytes;
+    }
+
+    /** Bytes of base runs: rows that were never written, and extents that were folded. */
+    public LongAdder checkpointBaseBytes() {
+        return checkpointBaseBytes;
+    }
+
+    /** Bytes of runs that were copied as they were, for a self-contained checkpoint. */
+    public LongAdder checkpointCopiedBytes() {
+        return checkpointCopiedBytes;
+    }
+
+    /** Delta runs that were merged into newer ones. */
+    public LongAdder checkpointRunsMerged() {
+        return checkpointRunsMerged;
+    }
+
+    /** Extents whose base runs were written anew. */
+    public LongAdder checkpointExtentsFolded() {
+        return checkpointExtentsFolded;
+    }
+
+    /** Registers the counters. */
+    public void register(MetricGroup group) {
+        gauge(group, "checkpointChangedRows", checkpointChangedRows);
+        gauge(group, "checkpointDeltaBytes", checkpointDeltaBytes);
+        gauge(group, "checkpointBaseBytes", checkpointBaseBytes);
+        gauge(group, "checkpointCopiedBytes", checkpointCopiedBytes);
+        gauge(group, "checkpointRunsMerged", checkpointRunsMerged);
+        gauge(group, "checkpointExtentsFolded", checkpointExtentsFolded);
+    }
+
+    private static void gauge(MetricGroup group, String name, LongAdder value) {
+        group.gauge(name, (Gauge<Long>) value::sum);
+    }
+}
