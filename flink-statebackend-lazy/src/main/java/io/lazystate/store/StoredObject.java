@@ -35,9 +35,9 @@ public record StoredObject(String name, long length, StreamStateHandle handle) {
         if (handle instanceof SegmentFileStateHandle segment) {
             return segment.getFilePath() + " from byte " + segment.getStartPos();
         }
-        if (handle instanceof ByteStreamStateHandle inlined) {
-            // Named like a file that does not exist.
-            return inlined.getHandleName() + " (inlined into the checkpoint's _metadata)";
+        if (handle instanceof ByteStreamStateHandle) {
+            // A manifest's name is that of a file that does not exist.
+            return name + " (inlined into the checkpoint's _metadata)";
         }
         return handle.maybeGetPath().map(Path::toString).orElse(name);
     }

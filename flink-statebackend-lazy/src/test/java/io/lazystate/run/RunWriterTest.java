@@ -153,7 +153,8 @@ class RunWriterTest {
             Where where = run.where(last);
             assertThat(where)
                     .isEqualTo(
-                            Where.object("shared-41").withRange(3 + last.offset(), last.length()));
+                            Where.object("shared-41 (inlined into the checkpoint's _metadata)")
+                                    .withRange(3 + last.offset(), last.length()));
             Page page = Page.decode(slice(object, where.offset(), last.length()), last, where);
             assertThat(page.find(model.lastKey())).isNotNull();
         }

@@ -38,10 +38,9 @@ class StoredObjectTest {
 
     @Test
     void isSoughtInTheMetadataIfItIsInlinedThereAndNotInAFileThatNeverWas() {
-        StreamStateHandle inlined =
-                new ByteStreamStateHandle("s3://bucket/chk-7/41", new byte[] {1, 2, 3});
+        StreamStateHandle inlined = new ByteStreamStateHandle("h", new byte[] {1, 2, 3});
 
-        assertThat(new StoredObject("run-1", 3, inlined).where(0, 3))
+        assertThat(new StoredObject("s3://bucket/chk-7/41", 3, inlined).where(0, 3))
                 .hasToString(
                         "object s3://bucket/chk-7/41 (inlined into the checkpoint's _metadata)"
                                 + " [0, 3)");

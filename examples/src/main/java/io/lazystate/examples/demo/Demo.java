@@ -76,6 +76,8 @@ public final class Demo {
         Plan plan = plan(options.file(), options.stateBytes());
         describe(plan);
         Path folder = workFolder();
+        Thread cleaner = new Thread(() -> new ClusterFolders(folder).deleteQuietly(), "cleaner");
+        Runtime.getRuntime().addShutdownHook(cleaner); // Ctrl-C would leave gigabytes behind.
         try {
             Report report = new Report(measureAll(plan, folder));
             out.println();
