@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +18,8 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class WrittenRun implements AutoCloseable {
+
+    private static final int PIECE_BYTES = 1 << 16;
 
     private final Path file;
     private final RunMeta meta;
@@ -74,19 +77,34 @@ public final class WrittenRun implements AutoCloseable {
     /**
      * Writes the whole region: table, page table, filter. Leaves the stream open.
      *
-     * @throws LazyStateException UNAVAILABLE, for the stream and for the local file
+     * @throws LazyStateException UNAVAILABLE; names the local file only if it is that which failed
      */
     public void writeTo(OutputStream out) {
-        try {
-            Files.copy(file, out);
+        boolean ofTheFile = true;
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] piece = new byte[PIECE_BYTES];
+            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+                ofTheFile = false;
+                out.write(piece, 0, read);
+                ofTheFile = true;
+            }
+            ofTheFile = false;
             out.write(pageTable.toBytes());
             out.write(filter.toBytes());
         } catch (IOException e) {
-            throw new LazyStateException(
-                    Kind.UNAVAILABLE,
-                    Where.object(file.toString()),
-                    "cannot copy the run file: " + e + "; a retry may help",
-                    e);
+            throw ofTheFile
+                    ? new LazyStateException(
+                            Kind.UNAVAILABLE,
+                            Where.object(file.toString()),
+                            "cannot read a local run file: " + e + "; check the local disk",
+                            e)
+                    : new LazyStateException(
+                            Kind.UNAVAILABLE,
+                            Where.NOWHERE,
+                            "cannot write a run to the checkpoint store: "
+                                    + e
+                                    + "; check the store",
+                            e);
         }
     }
 

@@ -6,6 +6,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.runtime.state.StreamStateHandle;
 import org.apache.flink.runtime.state.filemerging.SegmentFileStateHandle;
+import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,10 +28,16 @@ public record StoredObject(String name, long length, StreamStateHandle handle) {
         Objects.requireNonNull(handle, "handle");
     }
 
-    /** Where an operator finds the bytes: the path of their file if they have one. */
+    /**
+     * Where an operator finds the bytes: the path of their file, or the file they are inlined in.
+     */
     public String location() {
         if (handle instanceof SegmentFileStateHandle segment) {
             return segment.getFilePath() + " from byte " + segment.getStartPos();
+        }
+        if (handle instanceof ByteStreamStateHandle) {
+            // A manifest's name is that of a file that does not exist.
+            return name + " (inlined into the checkpoint's _metadata)";
         }
         return handle.maybeGetPath().map(Path::toString).orElse(name);
     }

@@ -11,6 +11,7 @@ import io.lazystate.store.StoredObject;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
@@ -152,7 +153,8 @@ class RunWriterTest {
             Where where = run.where(last);
             assertThat(where)
                     .isEqualTo(
-                            Where.object("shared-41").withRange(3 + last.offset(), last.length()));
+                            Where.object("shared-41 (inlined into the checkpoint's _metadata)")
+                                    .withRange(3 + last.offset(), last.length()));
             Page page = Page.decode(slice(object, where.offset(), last.length()), last, where);
             assertThat(page.find(model.lastKey())).isNotNull();
         }
@@ -198,7 +200,7 @@ class RunWriterTest {
     }
 
     @Test
-    void brokenStreamIsUnavailable() {
+    void anErrorNamesTheLocalFileOnlyIfItIsTheLocalFileThatFailed() throws IOException {
         try (WrittenRun written = write(Rows.random(new Random(5), 10, 100))) {
             OutputStream broken =
                     new OutputStream() {
@@ -208,8 +210,18 @@ class RunWriterTest {
                         }
                     };
 
-            assertThat(failure(() -> written.writeTo(broken)).kind()).isEqualTo(Kind.UNAVAILABLE);
+            LazyStateException store = failure(() -> written.writeTo(broken));
+            assertThat(store.kind()).isEqualTo(Kind.UNAVAILABLE);
+            assertThat(store.where()).isEqualTo(Where.NOWHERE);
+            assertThat(store).hasMessageContainingAll("write", "checkpoint store", "503");
             assertThat(file).exists();
+
+            Files.delete(file);
+            LazyStateException local =
+                    failure(() -> written.writeTo(OutputStream.nullOutputStream()));
+            assertThat(local.kind()).isEqualTo(Kind.UNAVAILABLE);
+            assertThat(local.where()).isEqualTo(Where.object(file.toString()));
+            assertThat(local).hasMessageContaining("local run file");
         }
     }
 

@@ -34,7 +34,16 @@ class StoredObjectTest {
                 .hasToString("object s3://bucket/shared/41 [2, 7)");
         assertThat(new StoredObject("run-1", 9, merged).where(2, 5))
                 .hasToString("object s3://bucket/shared/41 from byte 4096 [2, 7)");
-        assertThat(object("run-1", 9).where(2, 5)).hasToString("object run-1 [2, 7)");
+    }
+
+    @Test
+    void isSoughtInTheMetadataIfItIsInlinedThereAndNotInAFileThatNeverWas() {
+        StreamStateHandle inlined = new ByteStreamStateHandle("h", new byte[] {1, 2, 3});
+
+        assertThat(new StoredObject("s3://bucket/chk-7/41", 3, inlined).where(0, 3))
+                .hasToString(
+                        "object s3://bucket/chk-7/41 (inlined into the checkpoint's _metadata)"
+                                + " [0, 3)");
     }
 
     private static StoredObject object(String name, int length) {

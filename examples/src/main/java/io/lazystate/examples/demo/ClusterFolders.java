@@ -53,6 +53,11 @@ record ClusterFolders(Path root) {
         FileUtils.deleteFileOrDirectory(root.toFile());
     }
 
+    /** As far as possible: others may still be writing. Nothing happens if they are gone. */
+    void deleteQuietly() {
+        FileUtils.deleteDirectoryQuietly(root.toFile());
+    }
+
     private static boolean belongsToTaskManager(Path folder) {
         return String.valueOf(folder.getFileName()).startsWith(TASK_MANAGER_PREFIX);
     }

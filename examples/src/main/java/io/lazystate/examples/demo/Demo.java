@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,7 @@ public final class Demo {
 
     /** Runs the demo and returns its exit status. */
     static int run(PrintStream out, String... arguments) {
-        if (Arrays.asList(arguments).contains("--help")) {
+        if (!Collections.disjoint(Arrays.asList(arguments), List.of("--help", "-h"))) {
             out.print(Option.usage());
             return EQUAL;
         }
@@ -75,12 +76,14 @@ public final class Demo {
         Plan plan = plan(options.file(), options.stateBytes());
         describe(plan);
         Path folder = workFolder();
+        Thread cleaner = new Thread(() -> new ClusterFolders(folder).deleteQuietly(), "cleaner");
+        Runtime.getRuntime().addShutdownHook(cleaner); // Ctrl-C would leave gigabytes behind.
         try {
             Report report = new Report(measureAll(plan, folder));
             out.println();
             out.print(report.table());
             if (options.json().isPresent()) {
-                Files.writeString(options.json().get(), report.json());
+                write(options.json().get(), report.json());
             }
             return report.resultsEqual() ? EQUAL : DIFFERENT;
         } finally {
@@ -119,10 +122,29 @@ public final class Demo {
                 options.rate() == 0 ? "unbounded" : Long.toString(options.rate()));
     }
 
+    private static void write(Path file, String figures) throws DemoException {
+        try {
+            Files.writeString(file, figures);
+        } catch (IOException e) {
+            throw new DemoException(
+                    "--json " + file + " could not be written; the figures are: " + figures, e);
+        }
+    }
+
     private Path workFolder() throws IOException {
         if (options.workDir().isPresent()) {
-            Files.createDirectories(options.workDir().get());
-            return Files.createTempDirectory(options.workDir().get().toAbsolutePath(), "demo-");
+            Path parent = options.workDir().get();
+            try {
+                Files.createDirectories(parent);
+                return Files.createTempDirectory(parent.toAbsolutePath(), "demo-");
+            } catch (IOException e) {
+                throw new UsageException(
+                        "--work-dir "
+                                + parent
+                                + " cannot be used ("
+                                + e
+                                + "); name a folder that may be written to");
+            }
         }
         return Files.createTempDirectory("lazy-state-demo-");
     }

@@ -19,6 +19,9 @@ final class DemoOptions {
     private static final int HASHMAP_LIMIT_MB = 400;
     private static final long MB = 1_000_000;
 
+    /** Flink's default number of key groups; one machine has use for far fewer subtasks. */
+    private static final int MOST_SUBTASKS = 128;
+
     private final Map<Option, String> given = new EnumMap<>(Option.class);
 
     private DemoOptions() {}
@@ -40,13 +43,16 @@ final class DemoOptions {
                                     () ->
                                             new UsageException(
                                                     "'" + name + "' is no option; see --help"));
+            String value = "";
             if (equals >= 0) {
-                options.given.put(option, flag.substring(equals + 1));
+                value = flag.substring(equals + 1);
             } else if (++i < arguments.length) {
-                options.given.put(option, arguments[i]);
-            } else {
+                value = arguments[i];
+            }
+            if (value.isEmpty()) {
                 throw new UsageException(name + " lacks its value; see --help");
             }
+            options.given.put(option, value);
         }
         options.check();
         return options;
@@ -68,6 +74,23 @@ final class DemoOptions {
                     "--input " + input + " is not a file that can be read; check the path");
         }
         file();
+        json().ifPresent(DemoOptions::checkThatItCanBeWritten);
+    }
+
+    /** Now, not after minutes of measuring whose figures would be lost. */
+    private static void checkThatItCanBeWritten(Path json) {
+        Path folder = json.toAbsolutePath().getParent();
+        boolean possible =
+                Files.exists(json)
+                        ? !Files.isDirectory(json) && Files.isWritable(json)
+                        : folder != null && Files.isDirectory(folder) && Files.isWritable(folder);
+        if (!possible) {
+            throw new UsageException(
+                    "--json "
+                            + json
+                            + " cannot be written; name a file in a folder that exists and may be"
+                            + " written to");
+        }
     }
 
     FlightFile file() {
@@ -111,7 +134,7 @@ final class DemoOptions {
     }
 
     int parallelism() {
-        return Math.toIntExact(number(Option.PARALLELISM, 1));
+        return Math.toIntExact(number(Option.PARALLELISM, 1, MOST_SUBTASKS));
     }
 
     long stateBytes() {
@@ -162,10 +185,14 @@ final class DemoOptions {
     }
 
     private long number(Option option, long least) {
+        return number(option, least, Integer.MAX_VALUE);
+    }
+
+    private long number(Option option, long least, long most) {
         String value = text(option);
         try {
             long number = Long.parseLong(value);
-            if (number >= least && number <= Integer.MAX_VALUE) {
+            if (number >= least && number <= most) {
                 return number;
             }
         } catch (NumberFormatException e) {
@@ -176,7 +203,7 @@ final class DemoOptions {
                         + " must be a whole number from "
                         + least
                         + " to "
-                        + Integer.MAX_VALUE
+                        + most
                         + ", not '"
                         + value
                         + "'");

@@ -20,7 +20,10 @@ enum Option {
             "auto",
             "backend of the unbroken run: hashmap, rocksdb or auto (hashmap up to 400 MB)"),
     WARM_UP("true|false", "true", "let each backend recover a tiny job first, unmeasured"),
-    WORK_DIR("DIR", "", "for state and checkpoints, emptied afterwards (default: a temporary one)"),
+    WORK_DIR(
+            "DIR",
+            "",
+            "for a folder with state and checkpoints, deleted in the end (default: a temporary one)"),
     JSON("FILE", "", "write the figures there too");
 
     private final String value;
@@ -71,7 +74,7 @@ enum Option {
             }
             text.append('\n');
         }
-        text.append(String.format("  %-28s %s%n", "--help", "print this"));
+        text.append(String.format("  %-28s %s%n", "-h, --help", "print this"));
         text.append(
                 "\nExit status: 0 results equal, 1 not equal, 2 bad option or input, 3 failed.\n");
         return text.toString();

@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -51,6 +52,8 @@ class DemoOptionsTest {
     @CsvSource({
         "--state, '--state' is no option",
         "--state-mb, --state-mb lacks its value",
+        "--json=, --json lacks its value",
+        "--parallelism=129, --parallelism must be a whole number from 1 to 128",
         "--state-mb=much, --state-mb must be a whole number from 1",
         "--state-mb=0, --state-mb must be a whole number from 1",
         "--latency-ms=-1, --latency-ms must be a whole number from 0",
@@ -75,6 +78,36 @@ class DemoOptionsTest {
         for (Option option : Option.values()) {
             assertThat(help).contains("  " + option.flag() + " ", option.byDefault());
         }
+    }
+
+    @Test
+    void theHelpIsThereUnderItsShortNameToo() {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        assertThat(run(out, "-h")).isZero();
+        assertThat(out.toString(StandardCharsets.UTF_8)).startsWith("Usage: ");
+    }
+
+    @Test
+    void figuresThatCouldNotBeWrittenAreRefusedBeforeTheyAreMeasured() throws IOException {
+        assertThat(DemoOptions.parse("--json", folder.resolve("new.json").toString()).json())
+                .contains(folder.resolve("new.json"));
+        Path old = Files.createFile(folder.resolve("old.json"));
+        assertThat(DemoOptions.parse("--json", old.toString()).json()).contains(old);
+
+        for (Path bad : List.of(folder, folder.resolve("nowhere/new.json"), old.resolve("new"))) {
+            assertThatThrownBy(() -> DemoOptions.parse("--json", bad.toString()))
+                    .isInstanceOf(UsageException.class)
+                    .hasMessageContaining("--json " + bad + " cannot be written");
+        }
+    }
+
+    @Test
+    void aWorkDirectoryThatCannotBeMadeEndsWithStatusTwo() throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        assertThat(run(out, "--backends", "rocksdb", "--work-dir", file + "/work")).isEqualTo(2);
+        assertThat(out.toString(StandardCharsets.UTF_8))
+                .contains("--work-dir " + file + "/work cannot be used");
     }
 
     @Test
