@@ -187,13 +187,19 @@ final class BackendAssembly<K> {
         LazyRestore<K> restore =
                 new LazyRestore<>(
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
-        restore.run(
-                keySerializer,
-                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                (metaInfo, layout) ->
-                        database.addRestored(
-                                metaInfo, layout, parameters.getCancelStreamRegistry()));
         PagedRocksDB db = database.paged();
+        restore.run(
+                        keySerializer,
+                        parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
+                        (metaInfo, layout) ->
+                                database.addRestored(
+                                        metaInfo, layout, parameters.getCancelStreamRegistry()),
+                        settings.loadingMode() == LoadingMode.HYBRID ? threads.demand() : null)
+                .forEach(
+                        (state, rows) -> {
+                            db.addHotRows(state, rows);
+                            metrics.hotRowsLoaded().add(rows.size());
+                        });
         Hydrator hydrator =
                 new Hydrator(
                         parameters.getOperatorIdentifier(),

@@ -1,9 +1,11 @@
 package io.lazystate.manifest;
 
+import io.lazystate.run.Run;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one subtask's checkpoint needs to be restored.
@@ -15,6 +17,8 @@ import org.apache.flink.annotation.Internal;
  * @param lastKeyGroup last key group of the subtask, inclusive
  * @param keyGroupPrefixBytes bytes that the key group takes at the start of each key, 1 or 2
  * @param states layout by state name; iterates in the order given
+ * @param hot the rows that were read most, of all states: their keys have the state's place in
+ *     {@code states}, two bytes, big endian, before them; null if there are none
  */
 @Internal
 public record Manifest(
@@ -22,7 +26,11 @@ public record Manifest(
         int firstKeyGroup,
         int lastKeyGroup,
         int keyGroupPrefixBytes,
-        Map<String, StateLayout> states) {
+        Map<String, StateLayout> states,
+        @Nullable Run hot) {
+
+    /** Bytes of the state's place before the key of a hot row. */
+    public static final int HOT_PREFIX_BYTES = 2;
 
     public Manifest {
         states = Collections.unmodifiableMap(new LinkedHashMap<>(states));

@@ -50,8 +50,8 @@ public final class ManifestCodec {
     public static byte[] encode(Manifest manifest, long inlineBudgetBytes, Set<String> readFirst) {
         ByteWriter out = new ByteWriter();
         out.raw(MAGIC);
-        out.u16(ManifestV1.VERSION);
-        ManifestV1.write(manifest, inlineBudgetBytes, readFirst, out);
+        out.u16(ManifestV2.VERSION);
+        ManifestV2.write(manifest, inlineBudgetBytes, readFirst, out);
         out.u32(Crc32c.of(out.toBytes()));
         return out.toBytes();
     }
@@ -77,18 +77,20 @@ public final class ManifestCodec {
         }
         in.raw(MAGIC.length);
         int version = in.u16();
-        if (version != ManifestV1.VERSION) {
-            throw new LazyStateException(
-                    Kind.INCOMPATIBLE,
-                    where,
-                    "the manifest has version "
-                            + version
-                            + ", and this release reads version "
-                            + ManifestV1.VERSION
-                            + "; restore with the release that wrote it, or a newer one",
-                    null);
-        }
-        return ManifestV1.read(in, objects);
+        return switch (version) {
+            case ManifestV1.VERSION -> ManifestV1.read(in, objects);
+            case ManifestV2.VERSION -> ManifestV2.read(in, objects);
+            default ->
+                    throw new LazyStateException(
+                            Kind.INCOMPATIBLE,
+                            where,
+                            "the manifest has version "
+                                    + version
+                                    + ", and this release reads versions up to "
+                                    + ManifestV2.VERSION
+                                    + "; restore with the release that wrote it, or a newer one",
+                            null);
+        };
     }
 
     /** Whether bytes that begin so are a manifest; 4 are enough to tell. */

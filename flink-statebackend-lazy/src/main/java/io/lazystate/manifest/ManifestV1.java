@@ -11,7 +11,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -25,14 +24,15 @@ final class ManifestV1 {
 
     private ManifestV1() {}
 
-    static void write(
-            Manifest manifest, long inlineBudgetBytes, Set<String> readFirst, ByteWriter out) {
+    /** A body, and its runs in the order of their numbers. */
+    record Body(Manifest manifest, List<Run> runs) {}
+
+    static void write(Manifest manifest, RunTable runs, ByteWriter out) {
         out.varint(manifest.firstKeyGroup());
         out.varint(manifest.lastKeyGroup());
         out.u8(manifest.keyGroupPrefixBytes());
         out.varint(manifest.stateMetadata().length);
         out.raw(manifest.stateMetadata());
-        RunTable runs = RunTable.of(manifest.states(), inlineBudgetBytes, readFirst);
         writeObjects(runs, out);
         writeRuns(runs, out);
         out.varint(manifest.states().size());
@@ -43,6 +43,12 @@ final class ManifestV1 {
     }
 
     static Manifest read(ByteReader in, Function<String, @Nullable StoredObject> lookup) {
+        Body body = readBody(in, lookup);
+        in.end();
+        return body.manifest();
+    }
+
+    static Body readBody(ByteReader in, Function<String, @Nullable StoredObject> lookup) {
         int firstKeyGroup = in.varint();
         int lastKeyGroup = in.varint();
         int keyGroupPrefixBytes = in.u8();
@@ -57,9 +63,15 @@ final class ManifestV1 {
                 throw in.corrupt("state '" + name + "' occurs twice");
             }
         }
-        in.end();
-        return new Manifest(
-                stateMetadata, firstKeyGroup, lastKeyGroup, keyGroupPrefixBytes, layouts);
+        return new Body(
+                new Manifest(
+                        stateMetadata,
+                        firstKeyGroup,
+                        lastKeyGroup,
+                        keyGroupPrefixBytes,
+                        layouts,
+                        null),
+                runs);
     }
 
     private static void writeObjects(RunTable runs, ByteWriter out) {
@@ -226,7 +238,7 @@ final class ManifestV1 {
         return deltas;
     }
 
-    private static <T> T element(ByteReader in, List<T> list, int index) {
+    static <T> T element(ByteReader in, List<T> list, int index) {
         if (index >= list.size()) {
             throw in.corrupt("index " + index + " in a table of " + list.size());
         }

@@ -32,19 +32,25 @@ final class RunTable {
     private RunTable() {}
 
     /**
-     * @param readFirst names of states whose page tables are inlined before all others
+     * @param readFirst names of states whose page tables are inlined before all others, together
+     *     with that of the hot rows
      */
-    static RunTable of(
-            Map<String, StateLayout> layouts, long inlineBudgetBytes, Set<String> readFirst) {
+    static RunTable of(Manifest manifest, long inlineBudgetBytes, Set<String> readFirst) {
         RunTable table = new RunTable();
         Set<Run> first = new HashSet<>();
-        layouts.forEach(
-                (state, layout) -> {
-                    layout.runs().forEach(table::add);
-                    if (readFirst.contains(state)) {
-                        first.addAll(layout.runs());
-                    }
-                });
+        Run hot = manifest.hot();
+        if (hot != null) {
+            table.add(hot);
+            first.add(hot);
+        }
+        manifest.states()
+                .forEach(
+                        (state, layout) -> {
+                            layout.runs().forEach(table::add);
+                            if (readFirst.contains(state)) {
+                                first.addAll(layout.runs());
+                            }
+                        });
         table.inline(inlineBudgetBytes, first);
         return table;
     }

@@ -49,9 +49,19 @@
  *       varint index of its run
  * </pre>
  *
- * The first extent's lower bound is empty; an extent ends where the next one begins, and the last
- * one at the end of the key space. Objects and runs are numbered from 0 in order of first use, and
- * occur once however many extents share them.
+ * <h2>Body of version 2</h2>
+ *
+ * <pre>
+ * body of version 1
+ * varint       0: no hot rows; else index of their run, plus 1
+ * </pre>
+ *
+ * <p>The run of hot rows is like any other; the key of each row has the number of its state, from 0
+ * in the order above, as u16 (big endian) before it.
+ *
+ * <p>The first extent's lower bound is empty; an extent ends where the next one begins, and the
+ * last one at the end of the key space. Objects and runs are numbered from 0 in order of first use,
+ * and occur once however many extents share them.
  */
 @NullMarked
 package io.lazystate.manifest;

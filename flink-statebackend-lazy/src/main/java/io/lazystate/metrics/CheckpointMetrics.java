@@ -17,6 +17,7 @@ public final class CheckpointMetrics {
     private final LongAdder checkpointDeltaBytes = new LongAdder();
     private final LongAdder checkpointBaseBytes = new LongAdder();
     private final LongAdder checkpointCopiedBytes = new LongAdder();
+    private final LongAdder checkpointHotBytes = new LongAdder();
     private final LongAdder checkpointRunsMerged = new LongAdder();
     private final LongAdder checkpointExtentsFolded = new LongAdder();
 
@@ -40,6 +41,11 @@ public final class CheckpointMetrics {
         return checkpointCopiedBytes;
     }
 
+    /** Bytes of the rows that were read most, which a restore brings along. */
+    public LongAdder checkpointHotBytes() {
+        return checkpointHotBytes;
+    }
+
     /** Delta runs that were merged into newer ones. */
     public LongAdder checkpointRunsMerged() {
         return checkpointRunsMerged;
@@ -56,6 +62,7 @@ public final class CheckpointMetrics {
         gauge(group, "checkpointDeltaBytes", checkpointDeltaBytes);
         gauge(group, "checkpointBaseBytes", checkpointBaseBytes);
         gauge(group, "checkpointCopiedBytes", checkpointCopiedBytes);
+        gauge(group, "checkpointHotBytes", checkpointHotBytes);
         gauge(group, "checkpointRunsMerged", checkpointRunsMerged);
         gauge(group, "checkpointExtentsFolded", checkpointExtentsFolded);
     }

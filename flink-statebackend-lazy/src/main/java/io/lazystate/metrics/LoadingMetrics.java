@@ -21,6 +21,8 @@ public final class LoadingMetrics {
     private final LongAdder extentCrossings = new LongAdder();
     private final LongAdder extentsLinked = new LongAdder();
     private final LongAdder filteredReads = new LongAdder();
+    private final LongAdder hotRowsLoaded = new LongAdder();
+    private final LongAdder hotReads = new LongAdder();
 
     /** Waves of ranged reads that a state access waited for. */
     public LongAdder faults() {
@@ -57,6 +59,16 @@ public final class LoadingMetrics {
         return filteredReads;
     }
 
+    /** Hot rows that a restore brought along. */
+    public LongAdder hotRowsLoaded() {
+        return hotRowsLoaded;
+    }
+
+    /** Reads of cold keys that hot rows answered. */
+    public LongAdder hotReads() {
+        return hotReads;
+    }
+
     /**
      * Registers the counters, and gauges for what the paging layer knows.
      *
@@ -76,6 +88,8 @@ public final class LoadingMetrics {
         gauge(group, "extentCrossings", extentCrossings::sum);
         gauge(group, "extentsLinked", extentsLinked::sum);
         gauge(group, "filteredReads", filteredReads::sum);
+        gauge(group, "hotRowsLoaded", hotRowsLoaded::sum);
+        gauge(group, "hotReads", hotReads::sum);
         gauge(group, "pagesTotal", pagesTotal);
         group.gauge(
                 "residentFraction",

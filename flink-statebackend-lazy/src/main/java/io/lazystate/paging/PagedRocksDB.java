@@ -14,6 +14,7 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -61,6 +62,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Overlay overlay;
     private final ColdReader cold;
     private final Linker linker;
+    private final HotKeys hotKeys = new HotKeys();
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
     private final ReadOptions readOptions = new ReadOptions();
     private final Captures captures = new Captures();
@@ -124,12 +126,27 @@ public final class PagedRocksDB extends GuardedRocksDB {
         states.of(family).setMap(ExtentMap.restored(layout));
     }
 
+    /**
+     * Brings rows along that the runs hold too, so that reading them waits for no page. Task
+     * thread, before the state is used.
+     *
+     * @param rows of a restored state, as its runs have them, by unsigned order of their keys
+     */
+    public void addHotRows(String name, NavigableMap<byte[], byte[]> rows) {
+        PagedState state = states.named(name);
+        if (state != null) {
+            state.setHotRows(new HotRows(rows));
+            rows.keySet().forEach(key -> hotKeys.seed(state, key));
+        }
+    }
+
     @Override
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
         raw.dropColumnFamily(family);
         overlay.drop(state, writeOptions);
+        hotKeys.drop(state);
         states.remove(state);
         state.close();
     }
@@ -140,6 +157,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
+        if (Thread.currentThread() == taskThread) {
+            hotKeys.read(state, key);
+        }
         while (true) {
             long stamp = moves.tryOptimisticRead();
             ExtentMap map = state.map();
@@ -172,9 +192,15 @@ public final class PagedRocksDB extends GuardedRocksDB {
                     : raw.get(state.handle(), options, key);
         }
         Lookup row = overlay.get(state, key, options);
-        if (row == null) {
-            row = findCold(state, map.extent(extent), key);
+        if (row != null) {
+            return row.value();
         }
+        byte[] hot = state.hotRows().get(key);
+        if (hot != null) {
+            context.metrics().hotReads().increment();
+            return hot.clone();
+        }
+        row = findCold(state, map.extent(extent), key);
         return row == null ? null : row.value();
     }
 
@@ -324,7 +350,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         for (PagedState state : states.all()) {
             views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
         }
-        return new SnapshotView(this, snapshot, options, cut, views);
+        return new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
     }
 
     /**
@@ -367,6 +393,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
                     null);
         }
         return row.value();
+    }
+
+    /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
+    byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
+            throws RocksDBException {
+        if (map.isResident(key)) {
+            return raw.get(state.handle(), options, key);
+        }
+        Lookup row = overlay.get(state, key, options);
+        return row == null ? state.hotRows().get(key) : row.value();
     }
 
     // ------------------------------------------------------------------ residency
@@ -417,6 +453,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             try {
                 overlay.drain(state, linked.lower(), linked.upper(), readOptions, writeOptions);
                 state.setMap(state.map().withResident(linked.lower(), linked.upper()));
+                state.hotRows().remove(linked.lower(), linked.upper());
             } catch (RocksDBException e) {
                 throw Natives.failed(where(state), "moving rows written to a cold extent", e);
             } finally {

@@ -23,6 +23,7 @@ final class PagedState {
     private final Deque<Logged> ended = new ArrayDeque<>();
     private volatile ExtentMap map;
     private volatile boolean overlaid;
+    private volatile HotRows hotRows = HotRows.NONE;
 
     /**
      * @param id unique in the backend's life; prefix of the state's overlay rows
@@ -66,6 +67,14 @@ final class PagedState {
 
     void markOverlaid() {
         overlaid = true;
+    }
+
+    HotRows hotRows() {
+        return hotRows;
+    }
+
+    void setHotRows(HotRows rows) {
+        hotRows = rows;
     }
 
     /** Ends the running interval at a cut; returns all since the last adopted one, retained. */

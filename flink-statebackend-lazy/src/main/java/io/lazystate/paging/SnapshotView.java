@@ -1,8 +1,13 @@
 package io.lazystate.paging;
 
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.Snapshot;
 
@@ -20,6 +25,7 @@ public final class SnapshotView implements AutoCloseable {
     private final ReadOptions options;
     private final long cut;
     private final List<StateView> states;
+    private final List<HotKeys.HotKey> hotKeys;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     SnapshotView(
@@ -27,18 +33,41 @@ public final class SnapshotView implements AutoCloseable {
             Snapshot snapshot,
             ReadOptions options,
             long cut,
-            List<StateView> states) {
+            List<StateView> states,
+            List<HotKeys.HotKey> hotKeys) {
         this.db = db;
         this.snapshot = snapshot;
         this.options = options;
         this.cut = cut;
         this.states = states;
+        this.hotKeys = hotKeys;
     }
 
     /** The states, in the order they were registered. */
     public List<StateView> states() {
         return states;
     }
+
+    /**
+     * The rows that were read most and are at hand, the most read ones first; read as they come.
+     */
+    public Stream<HotRow> hotRows() {
+        Map<PagedState, StateView> views = new HashMap<>();
+        states.forEach(view -> views.put(view.state(), view));
+        return hotKeys.stream()
+                .sorted(Comparator.comparingInt(HotKeys.HotKey::samples).reversed())
+                .flatMap(hot -> atHand(views.get(hot.state()), hot.key()));
+    }
+
+    private static Stream<HotRow> atHand(@Nullable StateView view, byte[] key) {
+        byte[] value = view == null ? null : view.valueAtHand(key);
+        return view == null || value == null
+                ? Stream.empty()
+                : Stream.of(new HotRow(view, key, value));
+    }
+
+    /** A row that was read often. */
+    public record HotRow(StateView state, byte[] key, byte[] value) {}
 
     long cut() {
         return cut;

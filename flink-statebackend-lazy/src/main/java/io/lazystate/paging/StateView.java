@@ -67,6 +67,15 @@ public final class StateView {
         }
     }
 
+    /** The value of a key if no page is needed for it; else, or if it is absent, null. */
+    byte @Nullable [] valueAtHand(byte[] key) {
+        try {
+            return db.valueAtHand(state, map, key, options);
+        } catch (RocksDBException e) {
+            throw Natives.failed(PagedRocksDB.where(state), "reading a hot row", e);
+        }
+    }
+
     /** All rows, cold ones included; the caller closes the iterator. */
     public RocksIterator rows() {
         return db.iterator(state, map, options);

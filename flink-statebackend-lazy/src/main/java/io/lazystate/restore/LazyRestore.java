@@ -8,7 +8,9 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.concurrent.ExecutorService;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -20,6 +22,7 @@ import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.metainfo.StateMetaInfoSnapshot;
 import org.apache.flink.util.StateMigrationException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Restores states from manifests: registers each with the place of its rows, and fetches only the
@@ -38,6 +41,8 @@ public final class LazyRestore<K> {
     private final List<Manifest> manifests;
     private final RestorePlan plan;
     private final TimerHeads timerHeads;
+    private final KeyGroupRange keyGroups;
+    private final PageLoader loader;
 
     public LazyRestore(
             List<Manifest> manifests,
@@ -45,6 +50,8 @@ public final class LazyRestore<K> {
             int keyGroupPrefixBytes,
             PageLoader loader) {
         this.manifests = manifests;
+        this.keyGroups = keyGroups;
+        this.loader = loader;
         this.plan = RestorePlan.of(manifests, keyGroups, keyGroupPrefixBytes);
         this.timerHeads = new TimerHeads(loader, keyGroups, keyGroupPrefixBytes);
     }
@@ -53,10 +60,19 @@ public final class LazyRestore<K> {
      * Runs the restore. Cost: one wave of reads.
      *
      * @param keySerializer gets to know the serializer that the keys were written with
+     * @param executor for the reads of hot rows; null to leave them where they are
+     * @return the hot rows by the names of their states
      * @throws StateMigrationException if the job's key serializer cannot read them
      */
-    public void run(StateSerializerProvider<K> keySerializer, ClassLoader userCode, Target target)
+    public Map<String, NavigableMap<byte[], byte[]>> run(
+            StateSerializerProvider<K> keySerializer,
+            ClassLoader userCode,
+            Target target,
+            @Nullable ExecutorService executor)
             throws IOException, StateMigrationException {
+        HotRowsLoad hot =
+                HotRowsLoad.start(
+                        executor == null ? List.of() : manifests, keyGroups, loader, executor);
         Set<String> seen = new HashSet<>();
         Map<String, StateLayout> queues = new LinkedHashMap<>();
         boolean checked = false;
@@ -82,6 +98,7 @@ public final class LazyRestore<K> {
             }
         }
         timerHeads.preload(queues);
+        return hot.await();
     }
 
     private void checkKeySerializer(

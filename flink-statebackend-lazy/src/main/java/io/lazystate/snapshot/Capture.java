@@ -1,15 +1,14 @@
 package io.lazystate.snapshot;
 
 import io.lazystate.manifest.Manifest;
-import io.lazystate.paging.StateView;
-import java.util.List;
+import io.lazystate.paging.SnapshotView;
 import java.util.Map;
 import java.util.Set;
 
 /**
  * What one checkpoint is to hold.
  *
- * @param states as they were captured
+ * @param view the states as they were captured
  * @param frame the manifest without its layouts
  * @param queues names of the timer queues, of which a restore reads the heads only: they get small
  *     pages, and their page tables a place in the manifest before all others
@@ -17,7 +16,7 @@ import java.util.Set;
  * @param onlyBounds see {@link RewritePlan#of}
  */
 record Capture(
-        List<StateView> states,
+        SnapshotView view,
         Manifest frame,
         Set<String> queues,
         Map<String, RowExpiry> expiries,

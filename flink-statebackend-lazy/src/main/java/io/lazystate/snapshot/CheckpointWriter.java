@@ -9,6 +9,7 @@ import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
+import io.lazystate.snapshot.ObjectSink.Placed;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -75,7 +76,7 @@ final class CheckpointWriter {
 
     /** Writes a checkpoint. */
     Written write(Capture capture) throws IOException {
-        List<StateView> states = capture.states();
+        List<StateView> states = capture.view().states();
         try (ObjectSink deltas = newSink();
                 ObjectSink bases = newSink()) {
             StateWriter writer = stateWriter(deltas, bases, capture, settings.format());
@@ -87,13 +88,15 @@ final class CheckpointWriter {
                 StateWriter own = capture.queues().contains(state.name()) ? queueWriter : writer;
                 drafts.put(state, own.write(state, captured));
             }
+            Placed hot = new HotRowsWriter(capture.view(), hotFiles(deltas)).write();
             RunCopies copies = copyRuns(drafts, bases);
             List<StoredObject> fresh = new ArrayList<>(deltas.finish());
             fresh.addAll(bases.finish());
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
             drafts.forEach(
                     (state, draft) -> layouts.put(state, copies.moved(draft.layout().get())));
-            StreamStateHandle manifest = writeManifest(capture, layouts);
+            StreamStateHandle manifest =
+                    writeManifest(capture, layouts, hot == null ? null : hot.run());
             deltas.handOver();
             bases.handOver();
             return written(layouts, fresh, copies.runs(), manifest);
@@ -117,6 +120,11 @@ final class CheckpointWriter {
 
     private ObjectSink newSink() {
         return new ObjectSink(streams, scope, cancel, settings.extentBytes());
+    }
+
+    private RunFiles hotFiles(ObjectSink sink) {
+        return new RunFiles(
+                sink, settings.format(), settings, settings.metrics().checkpointHotBytes(), cancel);
     }
 
     private StateWriter stateWriter(
@@ -211,7 +219,8 @@ final class CheckpointWriter {
         return object.handle() instanceof RelativeFileStateHandle;
     }
 
-    private StreamStateHandle writeManifest(Capture capture, Map<StateView, StateLayout> layouts)
+    private StreamStateHandle writeManifest(
+            Capture capture, Map<StateView, StateLayout> layouts, @Nullable Run hot)
             throws IOException {
         Manifest frame = capture.frame();
         Map<String, StateLayout> byName = new LinkedHashMap<>();
@@ -223,7 +232,8 @@ final class CheckpointWriter {
                                 frame.firstKeyGroup(),
                                 frame.lastKeyGroup(),
                                 frame.keyGroupPrefixBytes(),
-                                byName),
+                                byName,
+                                hot),
                         ManifestCodec.DEFAULT_INLINE_BUDGET_BYTES,
                         capture.queues());
         CheckpointStateOutputStream out =

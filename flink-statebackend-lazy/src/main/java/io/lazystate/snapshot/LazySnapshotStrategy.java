@@ -126,7 +126,7 @@ public final class LazySnapshotStrategy<K>
             CheckpointWriter.Written written =
                     writer.write(
                             new Capture(
-                                    captured.view.states(),
+                                    captured.view,
                                     frame(captured),
                                     queues(captured),
                                     captured.expiries,
@@ -162,7 +162,8 @@ public final class LazySnapshotStrategy<K>
                 keyGroupRange.getStartKeyGroup(),
                 keyGroupRange.getEndKeyGroup(),
                 keyGroupPrefixBytes,
-                Map.of());
+                Map.of(),
+                null);
     }
 
     @Override

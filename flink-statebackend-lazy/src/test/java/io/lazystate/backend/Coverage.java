@@ -32,6 +32,7 @@ final class Coverage {
         ALL_OLDER_FILES_DELETED,
         RUNS_MERGED,
         EXTENTS_FOLDED,
+        HOT_ROWS_READ,
         FILES_INLINED,
         NOTHING_LEFT_BEHIND
     }

@@ -107,7 +107,15 @@ final class FuzzSubtask implements AutoCloseable {
         switch (kind) {
             case 0 -> maps.putOrClearMany(row);
             case 1 -> compact();
+            case 2 -> readOften(row);
             default -> check.row(row);
+        }
+    }
+
+    /** Makes a row one that comes along with the next restore. */
+    private void readOften(Row row) throws Exception {
+        for (int i = 0; i < 50; i++) {
+            check.row(row);
         }
     }
 
@@ -144,6 +152,7 @@ final class FuzzSubtask implements AutoCloseable {
         CheckpointMetrics written = task.written();
         scope.coverage().hitIf(written.checkpointRunsMerged().sum() > 0, Event.RUNS_MERGED);
         scope.coverage().hitIf(written.checkpointExtentsFolded().sum() > 0, Event.EXTENTS_FOLDED);
+        scope.coverage().hitIf(task.metrics().hotReads().sum() > 0, Event.HOT_ROWS_READ);
         keys.close();
         task.close();
     }

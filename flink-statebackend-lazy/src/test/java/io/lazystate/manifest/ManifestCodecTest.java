@@ -165,12 +165,12 @@ class ManifestCodecTest {
     @Test
     void newerVersionIsIncompatible() {
         byte[] bytes = ManifestCodec.encode(random(2), 0);
-        bytes[4] = 2;
+        bytes[4] = 3;
         sign(bytes);
 
         LazyStateException e = assertFails(bytes, Kind.INCOMPATIBLE);
 
-        assertThat(e).hasMessageContaining("version 2").hasMessageContaining("release");
+        assertThat(e).hasMessageContaining("version 3").hasMessageContaining("release");
     }
 
     @Test

@@ -1,0 +1,108 @@
+package io.lazystate.restore;
+
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.Futures;
+import io.lazystate.loading.PageLoader;
+import io.lazystate.manifest.Manifest;
+import io.lazystate.run.Page;
+import io.lazystate.run.PageCursor;
+import io.lazystate.run.Run;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
+import org.apache.flink.runtime.state.KeyGroupRange;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The hot rows of a checkpoint, on their way.
+ *
+ * <p>Cost: one ranged read for each handle that has some. What cannot be read is left out, since
+ * every row lies in another run too.
+ */
+final class HotRowsLoad {
+    private static final Logger LOG = LoggerFactory.getLogger(HotRowsLoad.class);
+
+    private record Part(Manifest manifest, Future<List<Page>> pages) {}
+
+    private final KeyGroupRange keyGroups;
+    private final List<Part> parts = new ArrayList<>();
+
+    private HotRowsLoad(KeyGroupRange keyGroups) {
+        this.keyGroups = keyGroups;
+    }
+
+    /** Starts the reads. */
+    static HotRowsLoad start(
+            List<Manifest> manifests,
+            KeyGroupRange keyGroups,
+            PageLoader loader,
+            @Nullable ExecutorService executor) {
+        HotRowsLoad load = new HotRowsLoad(keyGroups);
+        for (Manifest manifest : manifests) {
+            Run hot = manifest.hot();
+            if (hot != null && executor != null) {
+                load.parts.add(
+                        new Part(
+                                manifest,
+                                executor.submit(
+                                        () -> loader.readPages(hot, 0, hot.meta().pageCount()))));
+            }
+        }
+        return load;
+    }
+
+    /**
+     * Waits for the rows.
+     *
+     * @return rows of the subtask's key groups, by the names of their states
+     * @throws LazyStateException CLOSED
+     */
+    Map<String, NavigableMap<byte[], byte[]>> await() {
+        Map<String, NavigableMap<byte[], byte[]>> rows = new LinkedHashMap<>();
+        for (Part part : parts) {
+            try {
+                List<Page> pages = Futures.await(part.pages());
+                pages.forEach(page -> add(part.manifest(), page, rows));
+            } catch (LazyStateException e) {
+                if (e.kind() == Kind.CLOSED) {
+                    throw e;
+                }
+                LOG.warn(
+                        "Hot rows could not be loaded; they are read when they are used: {}",
+                        e.getMessage());
+            }
+        }
+        return rows;
+    }
+
+    private void add(Manifest manifest, Page page, Map<String, NavigableMap<byte[], byte[]>> rows) {
+        List<String> states = List.copyOf(manifest.states().keySet());
+        PageCursor cursor = page.cursor();
+        for (cursor.seekToFirst(); cursor.valid(); cursor.next()) {
+            byte[] prefixed = cursor.key();
+            int state = ((prefixed[0] & 0xff) << 8) | (prefixed[1] & 0xff);
+            byte[] key = Arrays.copyOfRange(prefixed, Manifest.HOT_PREFIX_BYTES, prefixed.length);
+            if (state < states.size() && isOwn(key, manifest.keyGroupPrefixBytes())) {
+                rows.computeIfAbsent(states.get(state), s -> new TreeMap<>(Arrays::compareUnsigned))
+                        .put(key, cursor.value());
+            }
+        }
+    }
+
+    private boolean isOwn(byte[] key, int keyGroupPrefixBytes) {
+        int keyGroup = 0;
+        for (int i = 0; i < keyGroupPrefixBytes; i++) {
+            keyGroup = (keyGroup << 8) | (key[i] & 0xff);
+        }
+        return keyGroups.contains(keyGroup);
+    }
+}
