@@ -20,12 +20,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes the rows that were read most as one run of a checkpoint, for a restore to bring along.
  *
- * <p>They are rows that other runs hold too, as they were captured. Cost: local reads of as many
- * rows as fit; at most {@link #MAX_BYTES}, and one part in {@link #PART} of the state. Threads:
- * one.
+ * <p>They are rows that other runs hold too, as they were captured. Cost: local reads of the hot
+ * keys; the rows take one part in {@link #PART} of the state, within {@link #FEWEST_BYTES} and
+ * {@link #MAX_BYTES}. Threads: one.
  */
 final class HotRowsWriter {
     private static final long MAX_BYTES = 2 << 20;
+    private static final long FEWEST_BYTES = 4 << 10;
     private static final int PART = 100;
     private static final int MAX_STATES = 1 << 16;
 
@@ -46,14 +47,15 @@ final class HotRowsWriter {
             return null;
         }
         NavigableMap<byte[], byte[]> rows = new TreeMap<>(Arrays::compareUnsigned);
-        long left = Math.min(MAX_BYTES, storedBytes(states) / PART);
+        long left = Math.max(FEWEST_BYTES, Math.min(MAX_BYTES, storedBytes(states) / PART));
         for (Iterator<HotRow> hottest = view.hotRows().iterator();
                 left > 0 && hottest.hasNext(); ) {
             HotRow row = hottest.next();
             files.checkCancelled();
-            left -= row.key().length + row.value().length;
-            if (left >= 0) {
+            long bytes = (long) row.key().length + row.value().length;
+            if (bytes <= left) {
                 rows.put(key(numbers.getOrDefault(row.state(), 0), row.key()), row.value());
+                left -= bytes;
             }
         }
         if (rows.isEmpty()) {

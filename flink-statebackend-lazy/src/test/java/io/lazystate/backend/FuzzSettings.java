@@ -15,11 +15,13 @@ final class FuzzSettings {
     static Configuration draw(Random random) {
         Configuration config = new Configuration();
         LoadingMode mode =
-                random.nextInt(3) > 0
+                random.nextBoolean()
                         ? LoadingMode.LAZY
-                        : random.nextBoolean() ? LoadingMode.HYBRID : LoadingMode.EAGER;
+                        : random.nextInt(3) > 0 ? LoadingMode.HYBRID : LoadingMode.EAGER;
         config.set(LazyStateOptions.LOADING_MODE, mode);
-        config.set(LazyStateOptions.HYDRATION_ENABLED, mode != LoadingMode.LAZY);
+        config.set(
+                LazyStateOptions.HYDRATION_ENABLED,
+                mode != LoadingMode.LAZY && random.nextBoolean());
         config.set(LazyStateOptions.HYDRATION_CONNECTIONS, 1 + random.nextInt(4));
         config.set(LazyStateOptions.PAGE_SIZE, new MemorySize(64L << random.nextInt(5)));
         config.set(LazyStateOptions.EXTENT_SIZE, new MemorySize(192L << random.nextInt(6)));
