@@ -109,7 +109,7 @@ final class CheckpointWriter {
         drafts.forEach(
                 (state, draft) -> {
                     for (Run run : draft.kept()) {
-                        if (earlier == null || !isReusable(run.object())) {
+                        if (mustCopy(run)) {
                             copies.want(state.name(), run);
                         }
                     }
@@ -145,7 +145,8 @@ final class CheckpointWriter {
             long[] changed = countChanges(state);
             settings.metrics().checkpointChangedRows().add(Arrays.stream(changed).sum());
             captured.add(
-                    new RewritePlan.State(state.layout(), state::isResident, changed, referred));
+                    new RewritePlan.State(
+                            state.layout(), state::isResident, changed, referred, this::mustCopy));
         }
         return captured;
     }
@@ -202,6 +203,10 @@ final class CheckpointWriter {
             newBytes += object.length();
         }
         return new Written(layouts, files, reused, manifest, newBytes);
+    }
+
+    private boolean mustCopy(Run run) {
+        return earlier == null || !isReusable(run.object());
     }
 
     private boolean isReusable(StoredObject object) {

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 
 /**
  * What a checkpoint rewrites of one state beside what changed: which extents fold into new base
@@ -61,12 +62,14 @@ final class RewritePlan {
      * @param resident by the extent's index
      * @param changed keys that changed since the layout was written, by the extent's index
      * @param referred see {@link RunShares#referred}
+     * @param mustCopy whether a run that is kept must be copied into the checkpoint
      */
     record State(
             StateLayout layout,
             IntPredicate resident,
             long[] changed,
-            Map<StoredObject, Long> referred) {}
+            Map<StoredObject, Long> referred,
+            Predicate<Run> mustCopy) {}
 
     private final State state;
     private final long extentBytes;
@@ -157,15 +160,22 @@ final class RewritePlan {
         return state.layout().extents().get(index);
     }
 
-    /** Extents of which nothing is in the store, and those of which many rows changed. */
+    /**
+     * Extents of which nothing is in the store, and those of which many rows changed; also those
+     * whose base would have to be copied with rows of other subtasks, after a rescale.
+     */
     private void foldWhatIsNew() {
         for (int i = 0; i < state.changed().length; i++) {
             Run base = extent(i).base();
-            if (state.resident().test(i)
-                    && (base == null
-                            || FEW_CHANGED_PART * state.changed()[i] > base.meta().rows())) {
-                folds.set(i);
-            }
+            boolean isNew =
+                    state.resident().test(i)
+                            && (base == null
+                                    || FEW_CHANGED_PART * state.changed()[i] > base.meta().rows());
+            boolean isDivided =
+                    base != null
+                            && state.mustCopy().test(base)
+                            && !RunShares.isInside(base, extent(i));
+            folds.set(i, isNew || isDivided);
         }
     }
 

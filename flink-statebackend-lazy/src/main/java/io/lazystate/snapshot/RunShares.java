@@ -47,12 +47,10 @@ final class RunShares {
 
     /** The share of the run's rows that lie in the extent, 0 to 1. */
     double share(Run run, Extent extent) {
-        RunMeta meta = run.meta();
-        byte[] upper = extent.upper();
-        if (Arrays.compareUnsigned(extent.lower(), meta.firstKey()) <= 0
-                && (upper == null || Arrays.compareUnsigned(meta.lastKey(), upper) < 0)) {
+        if (isInside(run, extent)) {
             return 1;
         }
+        byte[] upper = extent.upper();
         int referring = extents.getOrDefault(run, 1);
         PageTable table = run.pageTable();
         if (table == null || table.pages() < 2 * referring) {
@@ -61,6 +59,14 @@ final class RunShares {
         int from = Math.max(0, table.pageFor(extent.lower()));
         int to = upper == null ? table.pages() - 1 : table.pageFor(upper);
         return Math.max(to - from, 0.5) / table.pages(); // half of the first, half of the last
+    }
+
+    /** Whether all keys of the run lie in the extent. */
+    static boolean isInside(Run run, Extent extent) {
+        RunMeta meta = run.meta();
+        byte[] upper = extent.upper();
+        return Arrays.compareUnsigned(extent.lower(), meta.firstKey()) <= 0
+                && (upper == null || Arrays.compareUnsigned(meta.lastKey(), upper) < 0);
     }
 
     /** Bytes of the run that extents need. */

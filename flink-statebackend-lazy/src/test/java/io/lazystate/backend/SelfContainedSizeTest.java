@@ -6,6 +6,7 @@ import io.lazystate.run.Run;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.RunnableFuture;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.state.ValueState;
@@ -19,11 +20,13 @@ import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
+import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a checkpoint copies that may not refer to earlier files: the runs that it keeps. */
@@ -69,6 +72,32 @@ class SelfContainedSizeTest {
                     .as("bytes of its files, all of them in runs that its manifest names")
                     .isEqualTo(full.runs("v").stream().mapToLong(this::regionBytes).sum());
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(LoadingMode.class)
+    void aDividedExtentIsWrittenInPart(LoadingMode mode) throws Exception {
+        Configuration config = new Configuration(); // one extent for all
+        KeyedStateHandle whole;
+        try (TestTask task = TestTask.start(new TestTask.Start(checkpoints, config))) {
+            update(task, 1, KEYS);
+            whole = task.checkpoint(1, new TestJobManager());
+        }
+        config.set(LazyStateOptions.LOADING_MODE, mode);
+        config.set(LazyStateOptions.HYDRATION_ENABLED, false);
+        long parts = 0;
+        for (KeyGroupRange half : List.of(KeyGroupRange.of(0, 63), KeyGroupRange.of(64, 127))) {
+            try (TestTask task =
+                    TestTask.restore(
+                            new TestTask.Start(checkpoints, config, half, store -> store),
+                            List.of(whole))) {
+                parts +=
+                        bytes(
+                                new WrittenCheckpoint(
+                                        snapshot(task, CheckpointType.FULL_CHECKPOINT)));
+            }
+        }
+        assertThat(parts).isLessThan(bytes(new WrittenCheckpoint(whole)) * 5 / 4);
     }
 
     private long regionBytes(Run run) {
