@@ -16,8 +16,10 @@ import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
-import org.apache.flink.runtime.checkpoint.CheckpointStatsHistory;
+import org.apache.flink.runtime.checkpoint.CheckpointStatsSnapshot;
+import org.apache.flink.runtime.checkpoint.CompletedCheckpointStats;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
+import org.apache.flink.runtime.executiongraph.ErrorInfo;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.jobgraph.SavepointRestoreSettings;
 import org.apache.flink.runtime.minicluster.MiniCluster;
@@ -33,8 +35,13 @@ final class LedgerCluster implements AutoCloseable {
     private final Configuration jobSettings;
     private final MiniCluster cluster;
 
-    /** How an execution ended. */
-    record Outcome(JobID job, JobStatus status, String latestCheckpoint) {}
+    /**
+     * How an execution ended.
+     *
+     * @param latestCheckpoint null if none was completed
+     * @param failure of the job; null if it did not fail
+     */
+    record Outcome(JobID job, JobStatus status, String latestCheckpoint, Throwable failure) {}
 
     private LedgerCluster(Configuration jobSettings) {
         this.jobSettings = jobSettings;
@@ -77,7 +84,13 @@ final class LedgerCluster implements AutoCloseable {
      * @param checkpoints the URI of a directory
      */
     Outcome run(String checkpoints, LedgerJob.Execution execution) throws Exception {
-        return run(graph(checkpoints, execution));
+        return run(checkpoints, execution, new Configuration());
+    }
+
+    /** As above, with settings of the job that win over the usual ones. */
+    Outcome run(String checkpoints, LedgerJob.Execution execution, Configuration more)
+            throws Exception {
+        return run(graph(checkpoints, execution, more));
     }
 
     /** Runs the job from a checkpoint to its end, whatever that is. */
@@ -87,15 +100,16 @@ final class LedgerCluster implements AutoCloseable {
             String checkpoints,
             LedgerJob.Execution execution)
             throws Exception {
-        JobGraph graph = graph(checkpoints, execution);
+        JobGraph graph = graph(checkpoints, execution, new Configuration());
         graph.setSavepointRestoreSettings(
                 SavepointRestoreSettings.forPath(checkpoint, false, claimMode));
         return run(graph);
     }
 
-    private JobGraph graph(String checkpoints, LedgerJob.Execution execution) {
+    private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {
         Configuration settings = new Configuration(jobSettings);
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
+        settings.addAll(more);
         return LedgerJob.graph(settings, execution);
     }
 
@@ -105,9 +119,21 @@ final class LedgerCluster implements AutoCloseable {
         cluster.requestJobResult(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         AccessExecutionGraph end =
                 cluster.getExecutionGraph(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-        CheckpointStatsHistory history = end.getCheckpointStatsSnapshot().getHistory();
-        return new Outcome(
-                job, end.getState(), history.getLatestCompletedCheckpoint().getExternalPath());
+        return new Outcome(job, end.getState(), latestCheckpoint(end), failure(end));
+    }
+
+    private static String latestCheckpoint(AccessExecutionGraph end) {
+        CheckpointStatsSnapshot stats = end.getCheckpointStatsSnapshot();
+        CompletedCheckpointStats latest =
+                stats == null ? null : stats.getHistory().getLatestCompletedCheckpoint();
+        return latest == null ? null : latest.getExternalPath();
+    }
+
+    private static Throwable failure(AccessExecutionGraph end) {
+        ErrorInfo failure = end.getFailureInfo();
+        return failure == null
+                ? null
+                : failure.getException().deserializeError(LedgerCluster.class.getClassLoader());
     }
 
     /** A counter of the lazy backend, summed over all subtasks and attempts of a job. */
