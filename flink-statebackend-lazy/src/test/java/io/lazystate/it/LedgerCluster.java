@@ -6,8 +6,10 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestartStrategyOptions;
@@ -93,6 +95,14 @@ final class LedgerCluster implements AutoCloseable {
         return run(graph(checkpoints, execution, more));
     }
 
+    /** Runs the job over a bounded input in Flink's batch mode, to its end, whatever that is. */
+    Outcome runBatch(LedgerJob.Execution execution, Configuration more) throws Exception {
+        Configuration settings = new Configuration(jobSettings);
+        settings.set(ExecutionOptions.RUNTIME_MODE, RuntimeExecutionMode.BATCH);
+        settings.addAll(more);
+        return run(LedgerJob.batchGraph(settings, execution));
+    }
+
     /** Runs the job from a checkpoint to its end, whatever that is. */
     Outcome resume(
             String checkpoint,
@@ -134,6 +144,15 @@ final class LedgerCluster implements AutoCloseable {
         return failure == null
                 ? null
                 : failure.getException().deserializeError(LedgerCluster.class.getClassLoader());
+    }
+
+    /** Whether a subtask of the job had its state in the lazy backend. */
+    boolean usedLazyBackend(JobID job) {
+        return metrics.getMetricsByGroup().entrySet().stream()
+                .anyMatch(
+                        group ->
+                                job.toString().equals(jobId(group.getKey()))
+                                        && group.getValue().containsKey("residentFraction"));
     }
 
     /** A counter of the lazy backend, summed over all subtasks and attempts of a job. */

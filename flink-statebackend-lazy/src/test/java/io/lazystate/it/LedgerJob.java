@@ -17,6 +17,7 @@ import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
@@ -56,21 +57,46 @@ final class LedgerJob {
     record Execution(String history, int parallelism, long failsOnceAt, long failsAt) {}
 
     static JobGraph graph(Configuration settings, Execution execution) {
+        StreamExecutionEnvironment env = environment(settings, execution);
+        DataStream<Long> events =
+                env.fromSource(
+                                new DataGeneratorSource<>(
+                                        number -> number,
+                                        EVENTS,
+                                        RateLimiterStrategy.perCheckpoint(EVENTS_A_CHECKPOINT),
+                                        Types.LONG),
+                                WatermarkStrategy.noWatermarks(),
+                                "events")
+                        .uid("events")
+                        .setParallelism(1);
+        return graph(env, events, execution);
+    }
+
+    /** The same job over an input that waits for no checkpoint, and whose events have a time. */
+    static JobGraph batchGraph(Configuration settings, Execution execution) {
+        StreamExecutionEnvironment env = environment(settings, execution);
+        DataStream<Long> events =
+                env.fromSource(
+                                new DataGeneratorSource<>(number -> number, EVENTS, Types.LONG),
+                                WatermarkStrategy.<Long>forMonotonousTimestamps()
+                                        .withTimestampAssigner((event, none) -> event),
+                                "events")
+                        .setParallelism(1);
+        return graph(env, events, execution);
+    }
+
+    private static StreamExecutionEnvironment environment(
+            Configuration settings, Execution execution) {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(settings);
         env.setParallelism(execution.parallelism());
         env.setMaxParallelism(MAX_PARALLELISM);
-        env.fromSource(
-                        new DataGeneratorSource<>(
-                                number -> number,
-                                EVENTS,
-                                RateLimiterStrategy.perCheckpoint(EVENTS_A_CHECKPOINT),
-                                Types.LONG),
-                        WatermarkStrategy.noWatermarks(),
-                        "events")
-                .uid("events")
-                .setParallelism(1)
-                .keyBy(event -> event % KEYS)
+        return env;
+    }
+
+    private static JobGraph graph(
+            StreamExecutionEnvironment env, DataStream<Long> events, Execution execution) {
+        events.keyBy(event -> event % KEYS)
                 .process(new Ledger(execution))
                 .uid("ledger")
                 .sinkTo(new DiscardingSink<>());
