@@ -16,6 +16,7 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.core.execution.RecoveryClaimMode;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.checkpoint.CheckpointStatsSnapshot;
@@ -114,6 +115,31 @@ final class LedgerCluster implements AutoCloseable {
         graph.setSavepointRestoreSettings(
                 SavepointRestoreSettings.forPath(checkpoint, false, claimMode));
         return run(graph);
+    }
+
+    /** Starts the job without checkpoints but those that are asked for. */
+    JobID submit(String checkpoints, LedgerJob.Execution execution) throws Exception {
+        Configuration settings = new Configuration();
+        settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofDays(1));
+        JobGraph graph = graph(checkpoints, execution, settings);
+        cluster.submitJob(graph).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        return graph.getJobID();
+    }
+
+    /** Completes a checkpoint of a running job; returns where it is. */
+    String checkpoint(JobID job) throws Exception {
+        return cluster.triggerCheckpoint(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** Completes a savepoint of a running job; returns where it is. */
+    String savepoint(JobID job, String directory, SavepointFormatType format) throws Exception {
+        return cluster.triggerSavepoint(job, directory, false, format)
+                .get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    void cancel(JobID job) throws Exception {
+        cluster.cancelJob(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        cluster.requestJobResult(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
     private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {

@@ -6,6 +6,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.MapState;
@@ -36,12 +38,20 @@ final class LedgerJob {
     /** No event has this number. */
     static final long NEVER = -1;
 
-    private static final int KEYS = 400;
-    private static final int EVENTS_A_CHECKPOINT = 400;
+    static final int KEYS = 400;
+    static final int EVENTS_A_CHECKPOINT = 400;
+
+    /** When the timer of each key fires. */
+    static final long TIMER = Long.MAX_VALUE - 1;
+
+    private static final long TOO_LONG_SECONDS = 180;
     private static final int MAX_PARALLELISM = 16;
 
     /** What a run reported, by its name; the cluster is in this process. */
     private static final Map<String, Map<Long, String>> RESULTS = new ConcurrentHashMap<>();
+
+    /** Counted down when a run has processed an event: the last of those for one checkpoint. */
+    private static final Map<String, CountDownLatch> PROCESSED = new ConcurrentHashMap<>();
 
     private static final Set<String> FAILED_ONCE = ConcurrentHashMap.newKeySet();
 
@@ -103,15 +113,36 @@ final class LedgerJob {
         return env.getStreamGraph().getJobGraph();
     }
 
+    /**
+     * Returns when a run has processed the events that come before its next checkpoint.
+     *
+     * @param checkpoints that were completed
+     */
+    static void awaitEventsAfter(int checkpoints, String history) throws InterruptedException {
+        long last = (checkpoints + 1L) * EVENTS_A_CHECKPOINT - 1;
+        if (!processed(history, last).await(TOO_LONG_SECONDS, TimeUnit.SECONDS)) {
+            throw new IllegalStateException("Event " + last + " did not come");
+        }
+    }
+
+    private static CountDownLatch processed(String history, long event) {
+        return PROCESSED.computeIfAbsent(history + " " + event, e -> new CountDownLatch(1));
+    }
+
     static Map<Long, String> results(String history) {
         return RESULTS.getOrDefault(history, Map.of());
     }
 
     /** What a job that never fails reports. */
     static Map<Long, String> expected() {
+        return expectedAfter(EVENTS);
+    }
+
+    /** What a job reports that has so many events. */
+    static Map<Long, String> expectedAfter(long events) {
         Map<Long, Long> sums = new TreeMap<>();
         Map<Long, Map<Long, String>> entries = new TreeMap<>();
-        for (long event = 0; event < EVENTS; event++) {
+        for (long event = 0; event < events; event++) {
             long key = event % KEYS;
             sums.merge(key, event, Long::sum);
             Map<Long, String> ofKey = entries.computeIfAbsent(key, k -> new TreeMap<>());
@@ -134,8 +165,16 @@ final class LedgerJob {
         return HexFormat.of().formatHex(bytes);
     }
 
-    private static String report(long sum, Map<Long, String> entries) {
+    static String report(long sum, Map<Long, String> entries) {
         return sum + " " + entries;
+    }
+
+    static ValueStateDescriptor<Long> sumState() {
+        return new ValueStateDescriptor<>("sum", Types.LONG);
+    }
+
+    static MapStateDescriptor<Long, String> entriesState() {
+        return new MapStateDescriptor<>("entries", Types.LONG, Types.STRING);
     }
 
     private static final class Ledger extends KeyedProcessFunction<Long, Long, Void> {
@@ -155,11 +194,8 @@ final class LedgerJob {
 
         @Override
         public void open(OpenContext context) {
-            sum = getRuntimeContext().getState(new ValueStateDescriptor<>("sum", Types.LONG));
-            entries =
-                    getRuntimeContext()
-                            .getMapState(
-                                    new MapStateDescriptor<>("entries", Types.LONG, Types.STRING));
+            sum = getRuntimeContext().getState(sumState());
+            entries = getRuntimeContext().getMapState(entriesState());
         }
 
         @Override
@@ -174,7 +210,10 @@ final class LedgerJob {
             if (removedBy(event) != NEVER) {
                 entries.remove(removedBy(event));
             }
-            context.timerService().registerEventTimeTimer(Long.MAX_VALUE - 1);
+            context.timerService().registerEventTimeTimer(TIMER);
+            if (event % EVENTS_A_CHECKPOINT == EVENTS_A_CHECKPOINT - 1) {
+                processed(history, event).countDown();
+            }
         }
 
         @Override
