@@ -27,6 +27,7 @@ import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.jobgraph.SavepointRestoreSettings;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
+import org.apache.flink.runtime.testutils.CommonTestUtils;
 import org.apache.flink.runtime.testutils.InMemoryReporter;
 
 /** A MiniCluster that runs {@link LedgerJob} with the lazy backend, one execution at a time. */
@@ -46,9 +47,10 @@ final class LedgerCluster implements AutoCloseable {
      */
     record Outcome(JobID job, JobStatus status, String latestCheckpoint, Throwable failure) {}
 
-    private LedgerCluster(Configuration jobSettings) {
+    private LedgerCluster(Configuration jobSettings, Configuration more) {
         this.jobSettings = jobSettings;
         Configuration clusterSettings = new Configuration(jobSettings);
+        clusterSettings.addAll(more);
         clusterSettings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(96));
         metrics.addToConfiguration(clusterSettings);
         this.cluster =
@@ -62,6 +64,11 @@ final class LedgerCluster implements AutoCloseable {
     }
 
     static LedgerCluster start(String loadingMode) throws Exception {
+        return start(loadingMode, new Configuration());
+    }
+
+    /** As above, with further settings of the cluster. */
+    static LedgerCluster start(String loadingMode, Configuration more) throws Exception {
         Configuration settings = new Configuration();
         settings.set(
                 StateBackendOptions.STATE_BACKEND, "io.lazystate.backend.LazyStateBackendFactory");
@@ -76,7 +83,7 @@ final class LedgerCluster implements AutoCloseable {
         settings.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1);
         settings.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ZERO);
-        LedgerCluster started = new LedgerCluster(settings);
+        LedgerCluster started = new LedgerCluster(settings, more);
         started.cluster.start();
         return started;
     }
@@ -119,11 +126,30 @@ final class LedgerCluster implements AutoCloseable {
 
     /** Starts the job without checkpoints but those that are asked for. */
     JobID submit(String checkpoints, LedgerJob.Execution execution) throws Exception {
+        return submit(graph(checkpoints, execution, onlyAskedFor()));
+    }
+
+    /** As above, from a checkpoint of which nothing is hydrated. */
+    JobID submitCold(String checkpoint, String checkpoints, LedgerJob.Execution execution)
+            throws Exception {
+        Configuration settings = onlyAskedFor();
+        settings.setString("state.backend.lazy.hydration.enabled", "false");
+        JobGraph graph = graph(checkpoints, execution, settings);
+        graph.setSavepointRestoreSettings(SavepointRestoreSettings.forPath(checkpoint));
+        return submit(graph);
+    }
+
+    private JobID submit(JobGraph graph) throws Exception {
+        JobID job = graph.getJobID();
+        cluster.submitJob(graph).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        CommonTestUtils.waitForAllTaskRunning(cluster, job, false); // else checkpoints are declined
+        return job;
+    }
+
+    private static Configuration onlyAskedFor() {
         Configuration settings = new Configuration();
         settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofDays(1));
-        JobGraph graph = graph(checkpoints, execution, settings);
-        cluster.submitJob(graph).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-        return graph.getJobID();
+        return settings;
     }
 
     /** Completes a checkpoint of a running job; returns where it is. */

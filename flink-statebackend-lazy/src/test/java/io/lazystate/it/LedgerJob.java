@@ -114,9 +114,9 @@ final class LedgerJob {
     }
 
     /**
-     * Returns when a run has processed the events that come before its next checkpoint.
+     * Returns when a run has processed the events that so many checkpoints let pass.
      *
-     * @param checkpoints that were completed
+     * @param checkpoints that were completed; Flink takes one of its own when a job starts
      */
     static void awaitEventsAfter(int checkpoints, String history) throws InterruptedException {
         long last = (checkpoints + 1L) * EVENTS_A_CHECKPOINT - 1;
@@ -159,7 +159,7 @@ final class LedgerJob {
         return event % 7 == 0 ? event - 2L * KEYS : NEVER;
     }
 
-    private static String payload(long event) {
+    static String payload(long event) {
         byte[] bytes = new byte[80];
         new Random(event).nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);
@@ -169,12 +169,20 @@ final class LedgerJob {
         return sum + " " + entries;
     }
 
+    /** Under these names, queries may ask for the states. */
+    @SuppressWarnings("deprecation") // and there is no other way to be asked
     static ValueStateDescriptor<Long> sumState() {
-        return new ValueStateDescriptor<>("sum", Types.LONG);
+        ValueStateDescriptor<Long> state = new ValueStateDescriptor<>("sum", Types.LONG);
+        state.setQueryable("sum");
+        return state;
     }
 
+    @SuppressWarnings("deprecation")
     static MapStateDescriptor<Long, String> entriesState() {
-        return new MapStateDescriptor<>("entries", Types.LONG, Types.STRING);
+        MapStateDescriptor<Long, String> state =
+                new MapStateDescriptor<>("entries", Types.LONG, Types.STRING);
+        state.setQueryable("entries");
+        return state;
     }
 
     private static final class Ledger extends KeyedProcessFunction<Long, Long, Void> {
