@@ -96,7 +96,9 @@ class ForeignReadsTest {
                                 return round;
                             });
             gate.letDownloadsPass(Integer.MAX_VALUE);
+            long tooLate = System.nanoTime() + TimeUnit.SECONDS.toNanos(TOO_LONG_SECONDS);
             while (!task.database().coldExtents().isEmpty()) {
+                assertThat(System.nanoTime()).as("hydration ends").isLessThan(tooLate);
                 task.database().settle();
                 Thread.onSpinWait();
             }
