@@ -92,6 +92,7 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
     @Override
     public <K> AbstractKeyedStateBackend<K> createKeyedStateBackend(
             KeyedStateBackendParameters<K> parameters) throws IOException {
+        Changelog.refuseIn(parameters.getEnv());
         if (!ignored.isEmpty()) {
             LOG.info("Options without effect on the lazy state backend: {}", ignored);
         }

@@ -14,10 +14,13 @@ import org.apache.flink.runtime.state.StateBackendFactory;
 @PublicEvolving
 public final class LazyStateBackendFactory implements StateBackendFactory<LazyStateBackend> {
     /**
-     * @throws LazyStateException INVALID: an option, or Flink's RocksDB backend is not there
+     * @param config the cluster's configuration, overridden by the job's
+     * @throws LazyStateException INVALID: an option, or Flink's changelog is on, or Flink's RocksDB
+     *     backend is not there
      */
     @Override
     public LazyStateBackend createFromConfig(ReadableConfig config, ClassLoader classLoader) {
+        Changelog.refuseIn(config);
         try {
             return new LazyStateBackend().configure(config, classLoader);
         } catch (NoClassDefFoundError e) {

@@ -222,8 +222,18 @@ public final class PagedRocksDB extends GuardedRocksDB {
         settle();
         PagedState state = states.of(family);
         Snapshot snapshot = options.snapshot();
-        return iterator(
-                state, snapshot == null ? state.map() : captures.mapOf(state, snapshot), options);
+        if (snapshot != null) {
+            return iterator(state, captures.mapOf(state, snapshot), options);
+        }
+        while (true) { // extent map and overlay have to be of one moment
+            long stamp = moves.tryOptimisticRead();
+            RocksIterator iterator = iterator(state, state.map(), options);
+            if (moves.validate(stamp)) {
+                return iterator;
+            }
+            iterator.close();
+            Thread.onSpinWait();
+        }
     }
 
     RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {

@@ -11,7 +11,7 @@ import org.apache.flink.configuration.MemorySize;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /** The loading modes that Flink's suites are run in, and what the backends of a suite counted. */
-enum SuiteMode {
+public enum SuiteMode {
     /** Everything is linked before the task runs; default sizes. */
     EAGER(LoadingMode.EAGER, true, MemorySize.ofMebiBytes(1), MemorySize.ofMebiBytes(64)),
     /**
@@ -38,7 +38,10 @@ enum SuiteMode {
         this.extentSize = extentSize;
     }
 
-    /** The mode of a case: the first word of its name, or the name of its class. */
+    /**
+     * The mode of a case: the first word of its name, which may be a {@link #factory}, or the name
+     * of its class.
+     */
     static SuiteMode of(ExtensionContext context) {
         String first = context.getDisplayName().split(" ", 2)[0];
         String testClass = context.getRequiredTestClass().getSimpleName();
@@ -46,9 +49,19 @@ enum SuiteMode {
                 .filter(
                         mode ->
                                 first.equals(mode.name())
+                                        || first.equals(mode.factory())
                                         || testClass.equalsIgnoreCase(mode.name()))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    /** What {@code state.backend.type} is in a cluster whose backends run in this mode. */
+    public String factory() {
+        return switch (this) {
+            case EAGER -> SuiteFactories.Eager.class.getName();
+            case LAZY -> SuiteFactories.Lazy.class.getName();
+            case HYBRID -> SuiteFactories.Hybrid.class.getName();
+        };
     }
 
     /** A backend in this mode whose counters are added to the list. */
@@ -80,6 +93,11 @@ enum SuiteMode {
 
         void add(LoadingMetrics metrics) {
             all.add(metrics);
+        }
+
+        /** Keyed backends that were made. */
+        int backends() {
+            return all.size();
         }
 
         long sum(Function<LoadingMetrics, LongAdder> counter) {

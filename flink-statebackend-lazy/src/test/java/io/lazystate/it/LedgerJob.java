@@ -6,6 +6,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.MapState;
@@ -17,6 +19,7 @@ import org.apache.flink.api.connector.source.util.ratelimit.RateLimiterStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.datagen.source.DataGeneratorSource;
 import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
@@ -35,12 +38,20 @@ final class LedgerJob {
     /** No event has this number. */
     static final long NEVER = -1;
 
-    private static final int KEYS = 400;
-    private static final int EVENTS_A_CHECKPOINT = 400;
+    static final int KEYS = 400;
+    static final int EVENTS_A_CHECKPOINT = 400;
+
+    /** When the timer of each key fires. */
+    static final long TIMER = Long.MAX_VALUE - 1;
+
+    private static final long TOO_LONG_SECONDS = 180;
     private static final int MAX_PARALLELISM = 16;
 
     /** What a run reported, by its name; the cluster is in this process. */
     private static final Map<String, Map<Long, String>> RESULTS = new ConcurrentHashMap<>();
+
+    /** Counted down when a run has processed an event: the last of those for one checkpoint. */
+    private static final Map<String, CountDownLatch> PROCESSED = new ConcurrentHashMap<>();
 
     private static final Set<String> FAILED_ONCE = ConcurrentHashMap.newKeySet();
 
@@ -56,25 +67,66 @@ final class LedgerJob {
     record Execution(String history, int parallelism, long failsOnceAt, long failsAt) {}
 
     static JobGraph graph(Configuration settings, Execution execution) {
+        StreamExecutionEnvironment env = environment(settings, execution);
+        DataStream<Long> events =
+                env.fromSource(
+                                new DataGeneratorSource<>(
+                                        number -> number,
+                                        EVENTS,
+                                        RateLimiterStrategy.perCheckpoint(EVENTS_A_CHECKPOINT),
+                                        Types.LONG),
+                                WatermarkStrategy.noWatermarks(),
+                                "events")
+                        .uid("events")
+                        .setParallelism(1);
+        return graph(env, events, execution);
+    }
+
+    /** The same job over an input that waits for no checkpoint, and whose events have a time. */
+    static JobGraph batchGraph(Configuration settings, Execution execution) {
+        StreamExecutionEnvironment env = environment(settings, execution);
+        DataStream<Long> events =
+                env.fromSource(
+                                new DataGeneratorSource<>(number -> number, EVENTS, Types.LONG),
+                                WatermarkStrategy.<Long>forMonotonousTimestamps()
+                                        .withTimestampAssigner((event, none) -> event),
+                                "events")
+                        .setParallelism(1);
+        return graph(env, events, execution);
+    }
+
+    private static StreamExecutionEnvironment environment(
+            Configuration settings, Execution execution) {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(settings);
         env.setParallelism(execution.parallelism());
         env.setMaxParallelism(MAX_PARALLELISM);
-        env.fromSource(
-                        new DataGeneratorSource<>(
-                                number -> number,
-                                EVENTS,
-                                RateLimiterStrategy.perCheckpoint(EVENTS_A_CHECKPOINT),
-                                Types.LONG),
-                        WatermarkStrategy.noWatermarks(),
-                        "events")
-                .uid("events")
-                .setParallelism(1)
-                .keyBy(event -> event % KEYS)
+        return env;
+    }
+
+    private static JobGraph graph(
+            StreamExecutionEnvironment env, DataStream<Long> events, Execution execution) {
+        events.keyBy(event -> event % KEYS)
                 .process(new Ledger(execution))
                 .uid("ledger")
                 .sinkTo(new DiscardingSink<>());
         return env.getStreamGraph().getJobGraph();
+    }
+
+    /**
+     * Returns when a run has processed the events that so many checkpoints let pass.
+     *
+     * @param checkpoints that were completed; Flink takes one of its own when a job starts
+     */
+    static void awaitEventsAfter(int checkpoints, String history) throws InterruptedException {
+        long last = (checkpoints + 1L) * EVENTS_A_CHECKPOINT - 1;
+        if (!processed(history, last).await(TOO_LONG_SECONDS, TimeUnit.SECONDS)) {
+            throw new IllegalStateException("Event " + last + " did not come");
+        }
+    }
+
+    private static CountDownLatch processed(String history, long event) {
+        return PROCESSED.computeIfAbsent(history + " " + event, e -> new CountDownLatch(1));
     }
 
     static Map<Long, String> results(String history) {
@@ -83,9 +135,14 @@ final class LedgerJob {
 
     /** What a job that never fails reports. */
     static Map<Long, String> expected() {
+        return expectedAfter(EVENTS);
+    }
+
+    /** What a job reports that has so many events. */
+    static Map<Long, String> expectedAfter(long events) {
         Map<Long, Long> sums = new TreeMap<>();
         Map<Long, Map<Long, String>> entries = new TreeMap<>();
-        for (long event = 0; event < EVENTS; event++) {
+        for (long event = 0; event < events; event++) {
             long key = event % KEYS;
             sums.merge(key, event, Long::sum);
             Map<Long, String> ofKey = entries.computeIfAbsent(key, k -> new TreeMap<>());
@@ -102,14 +159,30 @@ final class LedgerJob {
         return event % 7 == 0 ? event - 2L * KEYS : NEVER;
     }
 
-    private static String payload(long event) {
+    static String payload(long event) {
         byte[] bytes = new byte[80];
         new Random(event).nextBytes(bytes);
         return HexFormat.of().formatHex(bytes);
     }
 
-    private static String report(long sum, Map<Long, String> entries) {
+    static String report(long sum, Map<Long, String> entries) {
         return sum + " " + entries;
+    }
+
+    /** Under these names, queries may ask for the states. */
+    @SuppressWarnings("deprecation") // and there is no other way to be asked
+    static ValueStateDescriptor<Long> sumState() {
+        ValueStateDescriptor<Long> state = new ValueStateDescriptor<>("sum", Types.LONG);
+        state.setQueryable("sum");
+        return state;
+    }
+
+    @SuppressWarnings("deprecation")
+    static MapStateDescriptor<Long, String> entriesState() {
+        MapStateDescriptor<Long, String> state =
+                new MapStateDescriptor<>("entries", Types.LONG, Types.STRING);
+        state.setQueryable("entries");
+        return state;
     }
 
     private static final class Ledger extends KeyedProcessFunction<Long, Long, Void> {
@@ -129,11 +202,8 @@ final class LedgerJob {
 
         @Override
         public void open(OpenContext context) {
-            sum = getRuntimeContext().getState(new ValueStateDescriptor<>("sum", Types.LONG));
-            entries =
-                    getRuntimeContext()
-                            .getMapState(
-                                    new MapStateDescriptor<>("entries", Types.LONG, Types.STRING));
+            sum = getRuntimeContext().getState(sumState());
+            entries = getRuntimeContext().getMapState(entriesState());
         }
 
         @Override
@@ -148,7 +218,10 @@ final class LedgerJob {
             if (removedBy(event) != NEVER) {
                 entries.remove(removedBy(event));
             }
-            context.timerService().registerEventTimeTimer(Long.MAX_VALUE - 1);
+            context.timerService().registerEventTimeTimer(TIMER);
+            if (event % EVENTS_A_CHECKPOINT == EVENTS_A_CHECKPOINT - 1) {
+                processed(history, event).countDown();
+            }
         }
 
         @Override

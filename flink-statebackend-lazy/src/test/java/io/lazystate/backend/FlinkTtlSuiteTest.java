@@ -14,7 +14,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Flink's suite for state that expires, for every kind of state and in every loading mode. */
-class TtlConformanceTest {
+class FlinkTtlSuiteTest {
     @RegisterExtension
     static final SuiteTally TALLY =
             new SuiteTally(new SuiteTally.Cases(96, 48), SuiteTally.FAULTS, SuiteTally.COLD_WRITES);

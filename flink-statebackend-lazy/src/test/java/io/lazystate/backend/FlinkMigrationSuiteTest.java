@@ -13,7 +13,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Flink's suite for serializers that change between runs, in every loading mode. */
 @ExtendWith(ParameterizedTestExtension.class)
-class MigrationConformanceTest extends StateBackendMigrationTestBase<LazyStateBackend> {
+class FlinkMigrationSuiteTest extends StateBackendMigrationTestBase<LazyStateBackend> {
     @RegisterExtension
     static final SuiteTally TALLY =
             new SuiteTally(new SuiteTally.Cases(32, 0), SuiteTally.FAULTS, SuiteTally.COLD_WRITES);
