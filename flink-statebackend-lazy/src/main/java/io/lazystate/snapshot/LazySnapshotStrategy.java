@@ -80,7 +80,12 @@ public final class LazySnapshotStrategy<K>
             metaInfos.add(state.metaInfo.snapshot());
         }
         ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
-        return new Captured(lease, paged.capture(), paged.objectsInUse(), metaInfos);
+        try {
+            return new Captured(lease, paged.capture(), paged.objectsInUse(), metaInfos);
+        } catch (Throwable t) {
+            lease.close(); // the backend waits for it when it is disposed
+            throw t;
+        }
     }
 
     @Override
