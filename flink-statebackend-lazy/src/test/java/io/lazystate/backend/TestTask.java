@@ -118,6 +118,15 @@ final class TestTask implements AutoCloseable {
     }
 
     static TestTask restore(Start start, Collection<KeyedStateHandle> handles) throws Exception {
+        return restore(start, handles, new CloseableRegistry());
+    }
+
+    /**
+     * @param cancel closed by whoever cancels the restore
+     */
+    static TestTask restore(
+            Start start, Collection<KeyedStateHandle> handles, CloseableRegistry cancel)
+            throws Exception {
         JobID job = start.job() == null ? new JobID() : start.job();
         MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
         CheckpointStorageAccess storage = start.storage(job);
@@ -142,7 +151,7 @@ final class TestTask implements AutoCloseable {
                                     TtlTimeProvider.DEFAULT,
                                     new UnregisteredMetricsGroup(),
                                     handles,
-                                    new CloseableRegistry()));
+                                    cancel));
         } catch (Exception e) {
             env.close();
             throw e;
