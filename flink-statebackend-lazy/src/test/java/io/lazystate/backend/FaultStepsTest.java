@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(1800) // a hold on the database that nobody gives back blocks its disposal for ever
 class FaultStepsTest {
     /** Lives of one kind of step and fault in the default build. */
-    private static final int FEW = 3;
+    private static final int FEW = 2;
 
     private static final boolean ALL = Long.getLong("fuzz.seconds", 0L) >= 60;
 

@@ -30,6 +30,7 @@ import org.apache.flink.runtime.query.KvStateRegistry;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStorageAccess;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.ConfigurableStateBackend;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
@@ -39,6 +40,7 @@ import org.apache.flink.runtime.state.SavepointResources;
 import org.apache.flink.runtime.state.SavepointSnapshotStrategy;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.runtime.state.SnapshotStrategyRunner;
+import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.runtime.state.storage.FileSystemCheckpointStorage;
@@ -127,31 +129,52 @@ final class TestTask implements AutoCloseable {
     static TestTask restore(
             Start start, Collection<KeyedStateHandle> handles, CloseableRegistry cancel)
             throws Exception {
-        JobID job = start.job() == null ? new JobID() : start.job();
-        MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
-        CheckpointStorageAccess storage = start.storage(job);
-        env.setCheckpointStorageAccess(storage);
         CountingPorts ports = new CountingPorts(start.store());
         LazyStateBackend stateBackend =
                 new LazyStateBackend(ports)
                         .configure(start.config(), TestTask.class.getClassLoader());
+        return restore(start, handles, stateBackend, cancel, ports);
+    }
+
+    /** A task with a backend of Flink's, which reads the store in its own way. */
+    static TestTask ofFlink(
+            Start start, ConfigurableStateBackend backend, Collection<KeyedStateHandle> handles)
+            throws Exception {
+        StateBackend configured =
+                backend.configure(start.config(), TestTask.class.getClassLoader());
+        CountingPorts unused = new CountingPorts(start.store());
+        return restore(start, handles, configured, new CloseableRegistry(), unused);
+    }
+
+    private static TestTask restore(
+            Start start,
+            Collection<KeyedStateHandle> handles,
+            StateBackend stateBackend,
+            CloseableRegistry cancel,
+            CountingPorts ports)
+            throws Exception {
+        JobID job = start.job() == null ? new JobID() : start.job();
+        MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
+        CheckpointStorageAccess storage = start.storage(job);
+        env.setCheckpointStorageAccess(storage);
         AbstractKeyedStateBackend<Long> keyed;
         try {
             keyed =
-                    stateBackend.createKeyedStateBackend(
-                            new KeyedStateBackendParametersImpl<>(
-                                    env,
-                                    job,
-                                    "op",
-                                    LongSerializer.INSTANCE,
-                                    start.maxParallelism(),
-                                    start.keyGroups(),
-                                    new KvStateRegistry()
-                                            .createTaskRegistry(job, new JobVertexID()),
-                                    TtlTimeProvider.DEFAULT,
-                                    new UnregisteredMetricsGroup(),
-                                    handles,
-                                    cancel));
+                    (AbstractKeyedStateBackend<Long>)
+                            stateBackend.createKeyedStateBackend(
+                                    new KeyedStateBackendParametersImpl<>(
+                                            env,
+                                            job,
+                                            "op",
+                                            LongSerializer.INSTANCE,
+                                            start.maxParallelism(),
+                                            start.keyGroups(),
+                                            new KvStateRegistry()
+                                                    .createTaskRegistry(job, new JobVertexID()),
+                                            TtlTimeProvider.DEFAULT,
+                                            new UnregisteredMetricsGroup(),
+                                            handles,
+                                            cancel));
         } catch (Exception e) {
             env.close();
             throw e;
