@@ -32,6 +32,9 @@ final class Coverage {
         ALL_OLDER_FILES_DELETED,
         MOST_RUNS_OF_AN_EXTENT,
         FILES_INLINED,
+        STATE_LEFT_UNREGISTERED,
+        MIGRATION_OVER_COLD,
+        FAILED_RESTORE,
         NOTHING_LEFT_BEHIND
     }
 

@@ -127,10 +127,12 @@ final class FaultScenario {
 
     private FuzzSubtask fresh(KeyGroupRange keyGroups, Random random) throws Exception {
         TestTask.Start start = start(keyGroups);
+        StateModel model = new StateModel(MAX_PARALLELISM);
         return new FuzzSubtask(
                 start,
                 TestTask.start(start),
-                new StateModel(MAX_PARALLELISM),
+                model,
+                FuzzSchema.complete(model),
                 keys,
                 random,
                 coverage,
@@ -203,8 +205,9 @@ final class FaultScenario {
                         job,
                         MAX_PARALLELISM);
         TestTask task = TestTask.restore(start, handles, cancel);
+        StateModel model = completed.within(OWN);
         return new FuzzSubtask(
-                start, task, completed.within(OWN), keys, new Random(2), coverage, log);
+                start, task, model, FuzzSchema.complete(model), keys, new Random(2), coverage, log);
     }
 
     /** Takes a checkpoint, and another one if the first fails. */

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.backend.Attempt.Part;
 import io.lazystate.backend.Attempt.Phase;
 import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.backend.Notices.Notice;
 import io.lazystate.backend.SavedCheckpoints.Saved;
 import java.io.IOException;
@@ -15,7 +16,7 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RunnableFuture;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.CheckpointProperties;
 import org.apache.flink.runtime.checkpoint.CheckpointType;
@@ -162,28 +163,36 @@ final class FuzzJob {
         part.model = part.subtask.model.copy();
         part.linkedBefore = part.linked();
         part.phase = Phase.TRIGGERED;
-        Mishap.Event mishap =
-                switch (random.nextInt(24)) {
-                    case 0 -> () -> cancel(part.future);
-                    case 1, 2 ->
-                            () -> {
-                                coverage.hit(Event.FAILED_WRITE);
-                                throw new IOException("the fuzz lets a write fail");
-                            };
-                    default -> null;
-                };
-        int stream = 1 + random.nextInt(3);
+        part.plan = plan(attempt.type);
+        part.plan.onCancel(() -> part.future.cancel(true));
         part.future =
                 part.subtask.task.trigger(
                         attempt.id,
                         CheckpointOptions.alignedNoTimeout(
                                 attempt.type, CheckpointStorageLocationReference.getDefault()),
-                        streams -> mishap == null ? streams : new Mishap(streams, stream, mishap));
+                        streams -> new FaultyStreams(streams, part.plan));
     }
 
-    private void cancel(RunnableFuture<?> future) {
-        coverage.hit(Event.CANCELLED_DURING);
-        future.cancel(true);
+    /** Seldom something goes wrong, at one of the first steps. */
+    private FaultPlan plan(SnapshotType type) {
+        if (random.nextInt(8) > 0) {
+            return new FaultPlan(-1, null, null);
+        }
+        boolean canonical =
+                type instanceof SavepointType savepoint
+                        && savepoint.getFormatType() == SavepointFormatType.CANONICAL;
+        // Canonical ones are written by Flink, which forgets files when it fails further on.
+        int step = canonical ? 0 : random.nextInt(12);
+        List<Fault> faults =
+                canonical
+                        ? List.of(Fault.FAILS, Fault.CANCELLED)
+                        : List.of(
+                                Fault.FAILS,
+                                Fault.FAILS_HALFWAY,
+                                Fault.FAILS_BEHIND,
+                                Fault.CANCELLED,
+                                Fault.CANCELLED_BEHIND);
+        return new FaultPlan(step, faults.get(random.nextInt(faults.size())), null);
     }
 
     private void write(Attempt attempt, Part part) throws Exception {
@@ -210,14 +219,15 @@ final class FuzzJob {
             part.linkedMeanwhile = part.linked() > part.linkedBefore;
             part.phase = Phase.WRITTEN;
         } catch (CancellationException e) {
+            coverage.hitIf(part.plan.fired(), Event.CANCELLED_DURING);
             part.phase = Phase.DONE;
             log.note(attempt + ": cancelled");
             decline(attempt);
         } catch (ExecutionException e) {
-            if (!ExceptionUtils.findThrowableWithMessage(e, "the fuzz lets a write fail")
-                    .isPresent()) {
+            if (!ExceptionUtils.findThrowableWithMessage(e, FaultPlan.MARK).isPresent()) {
                 throw e;
             }
+            coverage.hit(Event.FAILED_WRITE);
             part.phase = Phase.DONE;
             log.note(attempt + ": declined");
             decline(attempt);
@@ -276,6 +286,9 @@ final class FuzzJob {
         StateModel model = new StateModel(attempt.parts.get(0).model.maxParallelism());
         for (Part part : attempt.parts) {
             model.addAll(part.model);
+            if (part.subtask.leavesOut()) {
+                proves.add(Event.STATE_LEFT_UNREGISTERED);
+            }
             if (part.linkedMeanwhile) {
                 proves.add(Event.LINKING_DURING_SNAPSHOT);
             }

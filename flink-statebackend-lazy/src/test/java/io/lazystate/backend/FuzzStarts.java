@@ -1,6 +1,9 @@
 package io.lazystate.backend;
 
 import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.FaultPlan.Fault;
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import java.nio.file.Path;
@@ -15,12 +18,14 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpoint;
+import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.IncrementalRemoteKeyedStateHandle;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
+import org.apache.flink.util.ExceptionUtils;
 
 /** Starts subtasks with random settings and key groups, and notes what their handles were like. */
 final class FuzzStarts {
@@ -80,34 +85,81 @@ final class FuzzStarts {
      *
      * @param restored null for a fresh start
      * @param model what the whole checkpoint holds
+     * @param schema what the code knows of it
      */
     FuzzSubtask start(
-            JobID job, KeyGroupRange keyGroups, CompletedCheckpoint restored, StateModel model)
+            JobID job,
+            KeyGroupRange keyGroups,
+            CompletedCheckpoint restored,
+            StateModel model,
+            FuzzSchema schema)
             throws Exception {
         Collection<KeyedStateHandle> handles =
                 restored == null ? List.of() : TestJobManager.handles(restored, keyGroups);
         note(handles, keyGroups);
-        return subtask(settings(job, keyGroups), handles, model.within(keyGroups));
+        return subtask(settings(job, keyGroups), handles, model.within(keyGroups), schema);
     }
 
     private FuzzSubtask subtask(
-            TestTask.Start start, Collection<KeyedStateHandle> handles, StateModel model)
+            TestTask.Start start,
+            Collection<KeyedStateHandle> handles,
+            StateModel model,
+            FuzzSchema schema)
             throws Exception {
+        if (random.nextInt(12) == 0) {
+            restoreInVain(start, handles);
+        }
         TestTask task = TestTask.restore(start, handles);
-        return new FuzzSubtask(start, task, model, keys, random, coverage, log);
+        try {
+            return new FuzzSubtask(start, task, model, schema, keys, random, coverage, log);
+        } catch (Exception | AssertionError e) {
+            task.close();
+            throw e;
+        }
+    }
+
+    /** A read fails, or brings damaged bytes; if it is one of the restore's, that fails. */
+    private void restoreInVain(TestTask.Start start, Collection<KeyedStateHandle> handles)
+            throws Exception {
+        Fault fault = random.nextBoolean() ? Fault.FAILS : Fault.DAMAGED;
+        FaultPlan plan = new FaultPlan(random.nextInt(6), fault, null);
+        TestTask.Start faulty =
+                new TestTask.Start(
+                        start.checkpoints(),
+                        start.config(),
+                        start.keyGroups(),
+                        store -> new FaultyReader(store, plan),
+                        start.job(),
+                        start.maxParallelism());
+        try {
+            TestTask.restore(faulty, handles).close();
+        } catch (BackendBuildingException e) {
+            boolean planned =
+                    ExceptionUtils.findThrowable(e, LazyStateException.class)
+                            .filter(error -> error.kind() != Kind.INTERNAL)
+                            .isPresent();
+            if (!planned || !plan.fired()) {
+                throw e;
+            }
+            log.note("a restore failed");
+            coverage.hit(Event.FAILED_RESTORE);
+        }
     }
 
     /** Restores a checkpoint on the side, and compares everything. */
     void verify(CompletedCheckpoint restored, StateModel model) throws Exception {
         JobID side = new JobID();
+        FuzzSchema schema = FuzzSchema.draw(random, model);
         for (KeyGroupRange keyGroups : split(3)) {
             KeyedStateHandle again = null;
-            try (FuzzSubtask subtask = start(side, keyGroups, restored, model)) {
+            StateModel part = null;
+            try (FuzzSubtask subtask = start(side, keyGroups, restored, model, schema)) {
                 if (random.nextInt(3) > 0) {
                     subtask.checkAll();
                     subtask.drainTimers();
                 } else {
                     again = untouched(subtask);
+                    part = subtask.model;
                 }
             }
             if (again != null) {
@@ -115,7 +167,8 @@ final class FuzzStarts {
                         subtask(
                                 settings(side, keyGroups),
                                 List.of(again),
-                                model.within(keyGroups))) {
+                                part.copy(),
+                                FuzzSchema.complete(part))) {
                     subtask.checkAll();
                     subtask.drainTimers();
                 }

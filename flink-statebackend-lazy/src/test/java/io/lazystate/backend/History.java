@@ -313,9 +313,11 @@ final class History implements AutoCloseable {
         List<FuzzSubtask> subtasks = new ArrayList<>();
         job = new FuzzJob(jobManager, subtasks, nextId, full, threads, random, coverage, log);
         CompletedCheckpoint checkpoint = restored == null ? null : load(restored);
+        FuzzSchema schema = FuzzSchema.draw(random, model);
+        log.note("code without " + schema.unknown() + ", values of version " + schema.version());
         for (KeyGroupRange keyGroups : starts.split(MOST_SUBTASKS)) {
             log.note("start " + keyGroups);
-            subtasks.add(starts.start(id, keyGroups, checkpoint, model));
+            subtasks.add(starts.start(id, keyGroups, checkpoint, model, schema));
         }
         for (FuzzSubtask subtask : subtasks) {
             if (random.nextInt(3) == 0) {

@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** A restore with another parallelism loses no row, and costs what any restore costs. */
 class RescaleTest {
-    private static final int KEYS = 900;
+    private static final int KEYS = 1_500;
     private static final List<String> STATES = List.of("value", "list", "map");
     private static final ValueStateDescriptor<String> VALUE =
             new ValueStateDescriptor<>("value", StringSerializer.INSTANCE);
