@@ -61,9 +61,8 @@ class NothingLeftBehindTest {
     }
 
     @AfterEach
-    void nothingIsLeft() throws IOException {
-        assertThat(threads()).isEmpty();
-        assertThat(files(local)).isEmpty();
+    void nothingIsLeft() throws Exception {
+        Leftovers.assertNone(local, checkpoints);
     }
 
     @Test
