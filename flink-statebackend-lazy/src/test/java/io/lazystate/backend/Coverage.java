@@ -35,6 +35,7 @@ final class Coverage {
         STATE_LEFT_UNREGISTERED,
         MIGRATION_OVER_COLD,
         FAILED_RESTORE,
+        STORE_FAILED,
         NOTHING_LEFT_BEHIND
     }
 

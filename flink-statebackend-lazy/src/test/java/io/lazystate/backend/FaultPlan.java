@@ -8,6 +8,9 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
+import org.apache.flink.runtime.execution.CancelTaskException;
+import org.apache.flink.util.ExceptionUtils;
 
 /**
  * Counts the steps of a scenario, and lets one of them go wrong in one way.
@@ -60,7 +63,8 @@ final class FaultPlan {
     }
 
     private final int which;
-    private final Fault fault;
+    private final Fault planned;
+    private Fault fault;
     private final LocalDisk disk;
     private final List<Step> steps = new ArrayList<>();
     private Event cancel = () -> {};
@@ -73,6 +77,7 @@ final class FaultPlan {
      */
     FaultPlan(int which, Fault fault, LocalDisk disk) {
         this.which = which;
+        this.planned = fault;
         this.fault = fault;
         this.disk = disk;
     }
@@ -80,6 +85,40 @@ final class FaultPlan {
     /** The steps so far. */
     synchronized List<Step> steps() {
         return List.copyOf(steps);
+    }
+
+    /** Nothing goes wrong any more. */
+    synchronized void calm() {
+        fault = null;
+    }
+
+    /**
+     * Whether an error is what the plan led to, and not one of the backend's own making.
+     *
+     * <p>A wrong row is never: that is an {@link AssertionError}.
+     */
+    boolean explains(Exception e) {
+        if (!fired) {
+            return false;
+        }
+        if (ExceptionUtils.findThrowableWithMessage(e, MARK).isPresent()) {
+            return true;
+        }
+        LazyStateException error =
+                ExceptionUtils.findThrowable(e, LazyStateException.class).orElse(null);
+        return switch (planned) {
+            case DAMAGED ->
+                    error != null
+                            && error.kind() == Kind.CORRUPT
+                            && !error.getMessage().contains("missing");
+            case DISK_FULL -> error != null && error.kind() == Kind.UNAVAILABLE;
+            case CANCELLED, CANCELLED_BEHIND ->
+                    e instanceof CancellationException
+                            || ExceptionUtils.findThrowable(e, CancelTaskException.class)
+                                    .isPresent()
+                            || (error != null && error.kind() == Kind.CLOSED);
+            default -> false;
+        };
     }
 
     /** Whether it has gone wrong. */
@@ -94,13 +133,14 @@ final class FaultPlan {
 
     /** Whether this is to go wrong in the way that the plan says: each step asks once for each. */
     Fault begin(Step step) throws IOException {
+        Fault now;
         synchronized (this) {
             steps.add(step);
             if (fault == null || steps.size() - 1 != which) {
                 return null;
             }
+            now = step.faults.contains(fault) ? fault : Fault.FAILS;
         }
-        Fault now = step.faults.contains(fault) ? fault : Fault.FAILS;
         fired = true;
         switch (now) {
             case CANCELLED -> cancel();

@@ -35,14 +35,12 @@ import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpoint;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
-import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.runtime.state.StateUtil;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
-import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.IOUtils;
 
@@ -295,16 +293,7 @@ final class FaultScenario {
     }
 
     private void expected(Exception e) throws Exception {
-        boolean planned =
-                plan.fired()
-                        && (ExceptionUtils.findThrowableWithMessage(e, FaultPlan.MARK).isPresent()
-                                || e instanceof CancellationException
-                                || ExceptionUtils.findThrowable(e, CancelTaskException.class)
-                                        .isPresent()
-                                || ExceptionUtils.findThrowable(e, LazyStateException.class)
-                                        .filter(error -> error.kind() != Kind.INTERNAL)
-                                        .isPresent());
-        if (!planned) {
+        if (!plan.explains(e)) {
             throw e;
         }
     }

@@ -26,7 +26,6 @@ import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.StateUtil;
-import org.apache.flink.util.ExceptionUtils;
 
 /**
  * The running subtasks of a job, and the checkpoints under way between them and the JobManager: any
@@ -37,6 +36,7 @@ final class FuzzJob {
     final List<FuzzSubtask> subtasks;
     private final List<Attempt> attempts = new ArrayList<>();
     private final Notices notices;
+    private final FaultPlan trouble;
     private final ExecutorService threads;
     private final Random random;
     private final Coverage coverage;
@@ -49,6 +49,7 @@ final class FuzzJob {
     /**
      * @param nextId of the next checkpoint
      * @param full whether the next checkpoints must be self-contained, until one completes
+     * @param trouble at the store that the subtasks read
      * @param threads for asynchronous parts
      */
     FuzzJob(
@@ -56,6 +57,7 @@ final class FuzzJob {
             List<FuzzSubtask> subtasks,
             long nextId,
             boolean full,
+            FaultPlan trouble,
             ExecutorService threads,
             Random random,
             Coverage coverage,
@@ -64,6 +66,7 @@ final class FuzzJob {
         this.subtasks = subtasks;
         this.nextId = nextId;
         this.full = full;
+        this.trouble = trouble;
         this.threads = threads;
         this.random = random;
         this.coverage = coverage;
@@ -83,6 +86,11 @@ final class FuzzJob {
     /** Whether files may stay behind that Flink forgets as well. */
     boolean leaks() {
         return leaks;
+    }
+
+    /** What goes wrong at the store that the subtasks read. */
+    FaultPlan trouble() {
+        return trouble;
     }
 
     int underWay() {
@@ -224,7 +232,7 @@ final class FuzzJob {
             log.note(attempt + ": cancelled");
             decline(attempt);
         } catch (ExecutionException e) {
-            if (!ExceptionUtils.findThrowableWithMessage(e, FaultPlan.MARK).isPresent()) {
+            if (!part.plan.explains(e) && !trouble.explains(e)) {
                 throw e;
             }
             coverage.hit(Event.FAILED_WRITE);

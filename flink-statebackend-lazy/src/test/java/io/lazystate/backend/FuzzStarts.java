@@ -2,8 +2,6 @@ package io.lazystate.backend;
 
 import io.lazystate.backend.Coverage.Event;
 import io.lazystate.backend.FaultPlan.Fault;
-import io.lazystate.error.Kind;
-import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import java.nio.file.Path;
@@ -25,7 +23,6 @@ import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
-import org.apache.flink.util.ExceptionUtils;
 
 /** Starts subtasks with random settings and key groups, and notes what their handles were like. */
 final class FuzzStarts {
@@ -41,6 +38,7 @@ final class FuzzStarts {
     private final Random random;
     private final Coverage coverage;
     private final StepLog log;
+    private FaultPlan trouble;
 
     FuzzStarts(
             Directories directories,
@@ -109,7 +107,7 @@ final class FuzzStarts {
         if (random.nextInt(12) == 0) {
             restoreInVain(start, handles);
         }
-        TestTask task = TestTask.restore(start, handles);
+        TestTask task = TestTask.restore(trouble == null ? start : faulty(start, trouble), handles);
         try {
             return new FuzzSubtask(start, task, model, schema, keys, random, coverage, log);
         } catch (Exception | AssertionError e) {
@@ -118,27 +116,34 @@ final class FuzzStarts {
         }
     }
 
+    private static TestTask.Start faulty(TestTask.Start start, FaultPlan plan) {
+        return new TestTask.Start(
+                start.checkpoints(),
+                start.config(),
+                start.keyGroups(),
+                store -> new FaultyReader(store, plan),
+                start.job(),
+                start.maxParallelism());
+    }
+
+    /**
+     * Tasks that are started from now on read under this plan.
+     *
+     * @param plan null for a store without trouble
+     */
+    void trouble(FaultPlan plan) {
+        trouble = plan;
+    }
+
     /** A read fails, or brings damaged bytes; if it is one of the restore's, that fails. */
     private void restoreInVain(TestTask.Start start, Collection<KeyedStateHandle> handles)
             throws Exception {
         Fault fault = random.nextBoolean() ? Fault.FAILS : Fault.DAMAGED;
         FaultPlan plan = new FaultPlan(random.nextInt(6), fault, null);
-        TestTask.Start faulty =
-                new TestTask.Start(
-                        start.checkpoints(),
-                        start.config(),
-                        start.keyGroups(),
-                        store -> new FaultyReader(store, plan),
-                        start.job(),
-                        start.maxParallelism());
         try {
-            TestTask.restore(faulty, handles).close();
+            TestTask.restore(faulty(start, plan), handles).close();
         } catch (BackendBuildingException e) {
-            boolean planned =
-                    ExceptionUtils.findThrowable(e, LazyStateException.class)
-                            .filter(error -> error.kind() != Kind.INTERNAL)
-                            .isPresent();
-            if (!planned || !plan.fired()) {
+            if (!plan.explains(e)) {
                 throw e;
             }
             log.note("a restore failed");
@@ -148,6 +153,16 @@ final class FuzzStarts {
 
     /** Restores a checkpoint on the side, and compares everything. */
     void verify(CompletedCheckpoint restored, StateModel model) throws Exception {
+        FaultPlan before = trouble;
+        trouble = null;
+        try {
+            verifyAside(restored, model);
+        } finally {
+            trouble = before;
+        }
+    }
+
+    private void verifyAside(CompletedCheckpoint restored, StateModel model) throws Exception {
         JobID side = new JobID();
         FuzzSchema schema = FuzzSchema.draw(random, model);
         for (KeyGroupRange keyGroups : split(3)) {
