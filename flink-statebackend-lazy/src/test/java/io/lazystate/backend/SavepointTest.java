@@ -31,6 +31,7 @@ import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
+import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
 import org.apache.flink.util.FileUtils;
 import org.junit.jupiter.api.AfterEach;
@@ -153,6 +154,31 @@ class SavepointTest {
             assertThat(LogicalRows.of(task)).isEqualTo(rows);
             new SampleStates(task, ALL).update(5, KEYS, 11);
             assertThat(LogicalRows.of(task)).isNotEqualTo(rows);
+        }
+    }
+
+    /**
+     * The timers of a checkpoint are then in the operator's own state, those of a savepoint not.
+     */
+    @ParameterizedTest
+    @EnumSource(OfFlink.class)
+    void timersOnTheHeapMoveWithACanonicalOneToo(OfFlink other) throws Exception {
+        config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, PriorityQueueStateType.HEAP);
+        KeyedStateHandle savepoint;
+        try (TestTask task = TestTask.ofFlink(start, other.backend(), List.of())) {
+            new SampleStates(task, ALL).update(1, KEYS, 1);
+            rows = LogicalRows.of(task);
+            savepoint = canonical(task, 1);
+        }
+        assertThat(rows.keySet()).filteredOn(row -> row.startsWith("timers ")).isNotEmpty();
+        for (int i = 0; i < 2; i++) {
+            try (TestTask task = TestTask.restore(start, List.of(savepoint))) {
+                assertThat(LogicalRows.of(task)).isEqualTo(rows);
+                savepoint = canonical(task, 2 + i);
+            }
+        }
+        try (TestTask task = TestTask.ofFlink(start, other.backend(), List.of(savepoint))) {
+            assertThat(LogicalRows.of(task)).isEqualTo(rows);
         }
     }
 
