@@ -15,7 +15,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Bounds: {@link #RESTORE_THREADS}, later {@link #DEMAND_THREADS} for reads that a task waits
  * for, so that hydration is never in their way, and as many as there are hydration connections.
- * Idle threads end. Closing interrupts all and waits for them.
+ * Idle threads end. Closing interrupts all and waits for them, {@link #CLOSE_SECONDS} at the most,
+ * also if the closing thread is interrupted.
  */
 final class LoaderThreads implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(LoaderThreads.class);
@@ -83,22 +84,37 @@ final class LoaderThreads implements Closeable {
     public synchronized void close() {
         demand.shutdownNow();
         hydration.shutdownNow();
-        boolean interrupted = false;
-        try {
-            if (hydrator != null) {
-                hydrator.interrupt();
-                hydrator.join(TimeUnit.SECONDS.toMillis(CLOSE_SECONDS));
+        if (hydrator != null) {
+            hydrator.interrupt();
+        }
+        // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
+        // that the database is closed and the files of these threads are deleted.
+        boolean interrupted = Thread.interrupted();
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
+        boolean ended = false;
+        while (!ended && System.nanoTime() < deadline) {
+            try {
+                ended = awaitEnd(deadline);
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
-            if (!demand.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)
-                    || !hydration.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                LOG.warn("Threads that wait for the checkpoint store did not end");
-            }
-        } catch (InterruptedException e) {
-            interrupted = true;
+        }
+        if (!ended) {
+            LOG.warn("Threads that wait for the checkpoint store did not end");
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private boolean awaitEnd(long deadlineNanos) throws InterruptedException {
+        if (hydrator != null) {
+            TimeUnit.NANOSECONDS.timedJoin(hydrator, deadlineNanos - System.nanoTime());
+        }
+        return demand.awaitTermination(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)
+                && hydration.awaitTermination(
+                        deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)
+                && (hydrator == null || !hydrator.isAlive());
     }
 
     private static ThreadPoolExecutor pool(String name, int threads) {

@@ -26,7 +26,12 @@ public interface LinkTarget {
     /** Keeps the files of these extents in every new checkpoint until the pin is closed (I11). */
     Pin pin(List<ColdExtent> extents);
 
-    /** Links extents, those of one state with one call; the files are moved or deleted. */
+    /**
+     * Links extents, those of one state with one call; the files are moved or deleted.
+     *
+     * @throws io.lazystate.error.LazyStateException of the first state whose extents could not be
+     *     linked; those of the others are
+     */
     void link(List<Linkable> extents);
 
     /** Called when hydration ends or pauses, so that the database goes back to its normal work. */

@@ -1,5 +1,6 @@
 package io.lazystate.paging;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.LinkTarget;
 import io.lazystate.manifest.Extent;
@@ -31,7 +32,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The rows stay invisible until the task thread, at its next access, has moved the overlay's
  * rows over them and marked the extent resident: until then readers pass them over. Threads: a
- * hydrator links, the task thread polls.
+ * hydrator links, the task thread takes them over.
  */
 @Internal
 public final class Linker implements LinkTarget {
@@ -109,7 +110,17 @@ public final class Linker implements LinkTarget {
         for (Linkable extent : extents) {
             byState.computeIfAbsent(extent.extent().state(), s -> new ArrayList<>()).add(extent);
         }
-        byState.forEach(this::link);
+        LazyStateException failure = null;
+        for (Map.Entry<String, List<Linkable>> state : byState.entrySet()) {
+            try {
+                link(state.getKey(), state.getValue());
+            } catch (LazyStateException e) {
+                failure = failure == null ? e : failure;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
     }
 
     private void link(String name, List<Linkable> extents) {
@@ -191,14 +202,21 @@ public final class Linker implements LinkTarget {
         return hasLinked;
     }
 
-    @Nullable Linked poll() {
-        Linked next = linked.poll();
+    /** The next one that is to become resident; it stays the next until it is removed. */
+    @Nullable Linked peek() {
+        Linked next = linked.peek();
         if (next == null) {
             hasLinked = false;
-            next = linked.poll(); // one that came in between
-            hasLinked = next != null;
+            next = linked.peek(); // one that came in between
+            if (next != null) {
+                hasLinked = true; // never false again here: another may just have come
+            }
         }
         return next;
+    }
+
+    void remove() {
+        linked.remove();
     }
 
     /** Stored bytes of base runs that are linked, and that the task has not come to yet. */

@@ -26,7 +26,7 @@ final class Overlay {
     private static final byte PUT = 1;
     private static final byte[] REMOVED = {REMOVE};
 
-    /** Rows that are moved to the main column family with one write. */
+    /** Rows that are copied to the main column family, or removed, with one write. */
     private static final int ROWS_A_BATCH = 1000;
 
     private final RocksDB db;
@@ -79,13 +79,57 @@ final class Overlay {
         return db.newIterator(family, options);
     }
 
-    /** Moves a range's rows to the state's main column family, where its other rows now are. */
-    void drain(
+    /** Copies a range's rows to the state's main column family, where its other rows now are. */
+    void copy(
             PagedState state,
             byte[] lower,
             byte @Nullable [] upper,
             ReadOptions readOptions,
             WriteOptions writeOptions)
+            throws RocksDBException {
+        forEach(
+                state,
+                lower,
+                upper,
+                readOptions,
+                writeOptions,
+                (batch, row) -> {
+                    if (row.isRemoval()) {
+                        batch.delete(state.handle(), row.key());
+                    } else {
+                        batch.put(state.handle(), row.key(), row.value());
+                    }
+                });
+    }
+
+    /** Forgets a range's rows. */
+    void remove(
+            PagedState state,
+            byte[] lower,
+            byte @Nullable [] upper,
+            ReadOptions readOptions,
+            WriteOptions writeOptions)
+            throws RocksDBException {
+        forEach(
+                state,
+                lower,
+                upper,
+                readOptions,
+                writeOptions,
+                (batch, row) -> batch.delete(family, key(state, row.key())));
+    }
+
+    private interface RowWriter {
+        void write(WriteBatch batch, OverlayCursor row) throws RocksDBException;
+    }
+
+    private void forEach(
+            PagedState state,
+            byte[] lower,
+            byte @Nullable [] upper,
+            ReadOptions readOptions,
+            WriteOptions writeOptions,
+            RowWriter writer)
             throws RocksDBException {
         if (!state.overlaid()) {
             return;
@@ -95,14 +139,8 @@ final class Overlay {
             OverlayCursor cursor = new OverlayCursor(state, rows);
             cursor.seek(lower);
             while (cursor.valid() && (upper == null || before(cursor.key(), upper))) {
-                byte[] key = cursor.key();
-                if (cursor.isRemoval()) {
-                    batch.delete(state.handle(), key);
-                } else {
-                    batch.put(state.handle(), key, cursor.value());
-                }
-                batch.delete(family, key(state, key));
-                if (batch.count() >= 2 * ROWS_A_BATCH) {
+                writer.write(batch, cursor);
+                if (batch.count() >= ROWS_A_BATCH) {
                     db.write(writeOptions, batch);
                     batch.clear();
                 }

@@ -357,10 +357,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
         ReadOptions options = new ReadOptions().setSnapshot(snapshot);
         long cut = ++cuts;
         List<StateView> views = new ArrayList<>();
-        for (PagedState state : states.all()) {
-            views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
+        SnapshotView view = new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
+        try {
+            for (PagedState state : states.all()) {
+                views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
+            }
+            return view;
+        } catch (RuntimeException e) { // a change log had to spill, and the disk is full
+            view.close();
+            throw e;
         }
-        return new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
     }
 
     /**
@@ -451,27 +457,37 @@ public final class PagedRocksDB extends GuardedRocksDB {
         }
     }
 
-    @SuppressWarnings("NonAtomicVolatileUpdate") // only the task thread writes it
     private void moveLinked() {
         Linker.Linked linked;
-        while ((linked = linker.poll()) != null) {
-            PagedState state = linked.state();
-            if (!states.contains(state)) {
-                continue;
+        while ((linked = linker.peek()) != null) {
+            if (states.contains(linked.state())) {
+                move(linked);
             }
-            long stamp = moves.writeLock();
-            try {
-                overlay.drain(state, linked.lower(), linked.upper(), readOptions, writeOptions);
-                state.setMap(state.map().withResident(linked.lower(), linked.upper()));
-                state.hotRows().remove(linked.lower(), linked.upper());
-            } catch (RocksDBException e) {
-                throw Natives.failed(where(state), "moving rows written to a cold extent", e);
-            } finally {
-                moves.unlockWrite(stamp);
-            }
+            linker.remove();
         }
         if (states.allResident()) {
             context.loader().dropCache();
+        }
+    }
+
+    /**
+     * Copies the overlay's rows, marks the extent resident, then drops them: wherever it fails,
+     * what is read is right, and the next access goes on from there.
+     */
+    private void move(Linker.Linked linked) {
+        PagedState state = linked.state();
+        long stamp = moves.writeLock();
+        try {
+            if (!state.map().isResident(linked.lower())) {
+                overlay.copy(state, linked.lower(), linked.upper(), readOptions, writeOptions);
+                state.setMap(state.map().withResident(linked.lower(), linked.upper()));
+                state.hotRows().remove(linked.lower(), linked.upper());
+            }
+            overlay.remove(state, linked.lower(), linked.upper(), readOptions, writeOptions);
+        } catch (RocksDBException e) {
+            throw Natives.failed(where(state), "moving rows written to a cold extent", e);
+        } finally {
+            moves.unlockWrite(stamp);
         }
     }
 

@@ -28,6 +28,7 @@ import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.CheckpointedStateScope;
 import org.apache.flink.runtime.state.IncrementalKeyedStateHandle.HandleAndLocalPath;
 import org.apache.flink.runtime.state.PlaceholderStreamStateHandle;
+import org.apache.flink.runtime.state.StateUtil;
 import org.apache.flink.runtime.state.StreamStateHandle;
 import org.apache.flink.runtime.state.filesystem.RelativeFileStateHandle;
 import org.apache.flink.util.IOUtils;
@@ -248,12 +249,18 @@ final class CheckpointWriter {
         try {
             out.write(bytes);
             if (cancel.unregisterCloseable(out)) {
-                handle = out.closeAndGetHandle();
+                handle = CleanUp.handleOf(out);
             }
         } finally {
             if (handle == null && cancel.unregisterCloseable(out)) {
                 CleanUp.run(() -> IOUtils.closeQuietly(out));
             }
+        }
+        if (handle != null && cancel.isClosed()) {
+            // Nobody takes the handle any more, and completing the stream took a while.
+            StreamStateHandle unwanted = handle;
+            CleanUp.run(() -> StateUtil.discardStateObjectQuietly(unwanted));
+            handle = null;
         }
         if (handle == null) {
             throw new IOException("The checkpoint was cancelled while its manifest was written");

@@ -1,5 +1,11 @@
 package io.lazystate.snapshot;
 
+import java.io.IOException;
+import org.apache.flink.runtime.state.CheckpointStateOutputStream;
+import org.apache.flink.runtime.state.StreamStateHandle;
+import org.apache.flink.util.IOUtils;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Clean-up behind a checkpoint that failed, perhaps because it was cancelled.
  *
@@ -8,6 +14,21 @@ package io.lazystate.snapshot;
  */
 final class CleanUp {
     private CleanUp() {}
+
+    /** Completes a stream; if that fails, what it wrote is discarded. */
+    static @Nullable StreamStateHandle handleOf(CheckpointStateOutputStream stream)
+            throws IOException {
+        boolean complete = false;
+        try {
+            StreamStateHandle handle = stream.closeAndGetHandle();
+            complete = true;
+            return handle;
+        } finally {
+            if (!complete) {
+                run(() -> IOUtils.closeQuietly(stream));
+            }
+        }
+    }
 
     /** Does the work in this thread as if it were not interrupted; it is again afterwards. */
     static void run(Runnable work) {

@@ -90,8 +90,13 @@ public final class LazySnapshotStrategy<K>
             metaInfos.add(state.metaInfo.snapshot());
         }
         ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
-        return new Captured(
-                lease, paged.capture(), paged.objectsInUse(), expiries.get(), metaInfos);
+        try {
+            return new Captured(
+                    lease, paged.capture(), paged.objectsInUse(), expiries.get(), metaInfos);
+        } catch (Throwable t) {
+            lease.close(); // the backend waits for it when it is disposed
+            throw t;
+        }
     }
 
     @Override

@@ -146,7 +146,7 @@ final class ObjectSink implements AutoCloseable {
         if (!cancel.unregisterCloseable(full)) {
             throw new IOException("The checkpoint was cancelled while a run file was written");
         }
-        StreamStateHandle handle = full.closeAndGetHandle();
+        StreamStateHandle handle = CleanUp.handleOf(full);
         if (handle == null) {
             throw new LazyStateException(
                     Kind.INTERNAL,

@@ -32,6 +32,7 @@ final class Attempt {
         RunnableFuture<SnapshotResult<KeyedStateHandle>> future;
         Future<?> running;
         StateModel model;
+        FaultPlan plan;
         long linkedBefore;
         boolean linkedMeanwhile;
 

@@ -34,6 +34,10 @@ final class Coverage {
         EXTENTS_FOLDED,
         HOT_ROWS_READ,
         FILES_INLINED,
+        STATE_LEFT_UNREGISTERED,
+        MIGRATION_OVER_COLD,
+        FAILED_RESTORE,
+        STORE_FAILED,
         NOTHING_LEFT_BEHIND
     }
 

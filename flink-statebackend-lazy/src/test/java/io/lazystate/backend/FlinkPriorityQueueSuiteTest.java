@@ -62,7 +62,7 @@ class FlinkPriorityQueueSuiteTest {
         private TestTask task;
 
         Suite(SuiteMode mode) {
-            Configuration config = mode.config();
+            Configuration config = TALLY.config(mode);
             config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, PriorityQueueStateType.ROCKSDB);
             this.mode = mode;
             this.start = new TestTask.Start(checkpoints, config);

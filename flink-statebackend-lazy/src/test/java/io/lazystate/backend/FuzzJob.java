@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.backend.Attempt.Part;
 import io.lazystate.backend.Attempt.Phase;
 import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.backend.Notices.Notice;
 import io.lazystate.backend.SavedCheckpoints.Saved;
 import java.io.IOException;
@@ -15,7 +16,7 @@ import java.util.Set;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RunnableFuture;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.CheckpointProperties;
 import org.apache.flink.runtime.checkpoint.CheckpointType;
@@ -25,7 +26,6 @@ import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.StateUtil;
-import org.apache.flink.util.ExceptionUtils;
 
 /**
  * The running subtasks of a job, and the checkpoints under way between them and the JobManager: any
@@ -36,6 +36,7 @@ final class FuzzJob {
     final List<FuzzSubtask> subtasks;
     private final List<Attempt> attempts = new ArrayList<>();
     private final Notices notices;
+    private final FaultPlan trouble;
     private final ExecutorService threads;
     private final Random random;
     private final Coverage coverage;
@@ -48,6 +49,7 @@ final class FuzzJob {
     /**
      * @param nextId of the next checkpoint
      * @param full whether the next checkpoints must be self-contained, until one completes
+     * @param trouble at the store that the subtasks read
      * @param threads for asynchronous parts
      */
     FuzzJob(
@@ -55,6 +57,7 @@ final class FuzzJob {
             List<FuzzSubtask> subtasks,
             long nextId,
             boolean full,
+            FaultPlan trouble,
             ExecutorService threads,
             Random random,
             Coverage coverage,
@@ -63,6 +66,7 @@ final class FuzzJob {
         this.subtasks = subtasks;
         this.nextId = nextId;
         this.full = full;
+        this.trouble = trouble;
         this.threads = threads;
         this.random = random;
         this.coverage = coverage;
@@ -82,6 +86,11 @@ final class FuzzJob {
     /** Whether files may stay behind that Flink forgets as well. */
     boolean leaks() {
         return leaks;
+    }
+
+    /** What goes wrong at the store that the subtasks read. */
+    FaultPlan trouble() {
+        return trouble;
     }
 
     int underWay() {
@@ -162,28 +171,36 @@ final class FuzzJob {
         part.model = part.subtask.model.copy();
         part.linkedBefore = part.linked();
         part.phase = Phase.TRIGGERED;
-        Mishap.Event mishap =
-                switch (random.nextInt(24)) {
-                    case 0 -> () -> cancel(part.future);
-                    case 1, 2 ->
-                            () -> {
-                                coverage.hit(Event.FAILED_WRITE);
-                                throw new IOException("the fuzz lets a write fail");
-                            };
-                    default -> null;
-                };
-        int stream = 1 + random.nextInt(3);
+        part.plan = plan(attempt.type);
+        part.plan.onCancel(() -> part.future.cancel(true));
         part.future =
                 part.subtask.task.trigger(
                         attempt.id,
                         CheckpointOptions.alignedNoTimeout(
                                 attempt.type, CheckpointStorageLocationReference.getDefault()),
-                        streams -> mishap == null ? streams : new Mishap(streams, stream, mishap));
+                        streams -> new FaultyStreams(streams, part.plan));
     }
 
-    private void cancel(RunnableFuture<?> future) {
-        coverage.hit(Event.CANCELLED_DURING);
-        future.cancel(true);
+    /** Seldom something goes wrong, at one of the first steps. */
+    private FaultPlan plan(SnapshotType type) {
+        if (random.nextInt(8) > 0) {
+            return new FaultPlan(-1, null, null);
+        }
+        boolean canonical =
+                type instanceof SavepointType savepoint
+                        && savepoint.getFormatType() == SavepointFormatType.CANONICAL;
+        // Canonical ones are written by Flink, which forgets files when it fails further on.
+        int step = canonical ? 0 : random.nextInt(12);
+        List<Fault> faults =
+                canonical
+                        ? List.of(Fault.FAILS, Fault.CANCELLED)
+                        : List.of(
+                                Fault.FAILS,
+                                Fault.FAILS_HALFWAY,
+                                Fault.FAILS_BEHIND,
+                                Fault.CANCELLED,
+                                Fault.CANCELLED_BEHIND);
+        return new FaultPlan(step, faults.get(random.nextInt(faults.size())), null);
     }
 
     private void write(Attempt attempt, Part part) throws Exception {
@@ -210,14 +227,15 @@ final class FuzzJob {
             part.linkedMeanwhile = part.linked() > part.linkedBefore;
             part.phase = Phase.WRITTEN;
         } catch (CancellationException e) {
+            coverage.hitIf(part.plan.fired(), Event.CANCELLED_DURING);
             part.phase = Phase.DONE;
             log.note(attempt + ": cancelled");
             decline(attempt);
         } catch (ExecutionException e) {
-            if (!ExceptionUtils.findThrowableWithMessage(e, "the fuzz lets a write fail")
-                    .isPresent()) {
+            if (!part.plan.explains(e) && !trouble.explains(e)) {
                 throw e;
             }
+            coverage.hit(Event.FAILED_WRITE);
             part.phase = Phase.DONE;
             log.note(attempt + ": declined");
             decline(attempt);
@@ -276,6 +294,9 @@ final class FuzzJob {
         StateModel model = new StateModel(attempt.parts.get(0).model.maxParallelism());
         for (Part part : attempt.parts) {
             model.addAll(part.model);
+            if (part.subtask.leavesOut()) {
+                proves.add(Event.STATE_LEFT_UNREGISTERED);
+            }
             if (part.linkedMeanwhile) {
                 proves.add(Event.LINKING_DURING_SNAPSHOT);
             }

@@ -1,6 +1,7 @@
 package io.lazystate.backend;
 
 import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpoint;
+import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.IncrementalRemoteKeyedStateHandle;
 import org.apache.flink.runtime.state.KeyGroupRange;
@@ -36,6 +38,7 @@ final class FuzzStarts {
     private final Random random;
     private final Coverage coverage;
     private final StepLog log;
+    private FaultPlan trouble;
 
     FuzzStarts(
             Directories directories,
@@ -80,34 +83,98 @@ final class FuzzStarts {
      *
      * @param restored null for a fresh start
      * @param model what the whole checkpoint holds
+     * @param schema what the code knows of it
      */
     FuzzSubtask start(
-            JobID job, KeyGroupRange keyGroups, CompletedCheckpoint restored, StateModel model)
+            JobID job,
+            KeyGroupRange keyGroups,
+            CompletedCheckpoint restored,
+            StateModel model,
+            FuzzSchema schema)
             throws Exception {
         Collection<KeyedStateHandle> handles =
                 restored == null ? List.of() : TestJobManager.handles(restored, keyGroups);
         note(handles, keyGroups);
-        return subtask(settings(job, keyGroups), handles, model.within(keyGroups));
+        return subtask(settings(job, keyGroups), handles, model.within(keyGroups), schema);
     }
 
     private FuzzSubtask subtask(
-            TestTask.Start start, Collection<KeyedStateHandle> handles, StateModel model)
+            TestTask.Start start,
+            Collection<KeyedStateHandle> handles,
+            StateModel model,
+            FuzzSchema schema)
             throws Exception {
-        TestTask task = TestTask.restore(start, handles);
-        return new FuzzSubtask(start, task, model, keys, random, coverage, log);
+        if (random.nextInt(12) == 0) {
+            restoreInVain(start, handles);
+        }
+        TestTask task = TestTask.restore(trouble == null ? start : faulty(start, trouble), handles);
+        try {
+            return new FuzzSubtask(start, task, model, schema, keys, random, coverage, log);
+        } catch (Exception | AssertionError e) {
+            task.close();
+            throw e;
+        }
+    }
+
+    private static TestTask.Start faulty(TestTask.Start start, FaultPlan plan) {
+        return new TestTask.Start(
+                start.checkpoints(),
+                start.config(),
+                start.keyGroups(),
+                store -> new FaultyReader(store, plan),
+                start.job(),
+                start.maxParallelism());
+    }
+
+    /**
+     * Tasks that are started from now on read under this plan.
+     *
+     * @param plan null for a store without trouble
+     */
+    void trouble(FaultPlan plan) {
+        trouble = plan;
+    }
+
+    /** A read fails, or brings damaged bytes; if it is one of the restore's, that fails. */
+    private void restoreInVain(TestTask.Start start, Collection<KeyedStateHandle> handles)
+            throws Exception {
+        Fault fault = random.nextBoolean() ? Fault.FAILS : Fault.DAMAGED;
+        FaultPlan plan = new FaultPlan(random.nextInt(6), fault, null);
+        try {
+            TestTask.restore(faulty(start, plan), handles).close();
+        } catch (BackendBuildingException e) {
+            if (!plan.explains(e)) {
+                throw e;
+            }
+            log.note("a restore failed");
+            coverage.hit(Event.FAILED_RESTORE);
+        }
     }
 
     /** Restores a checkpoint on the side, and compares everything. */
     void verify(CompletedCheckpoint restored, StateModel model) throws Exception {
+        FaultPlan before = trouble;
+        trouble = null;
+        try {
+            verifyAside(restored, model);
+        } finally {
+            trouble = before;
+        }
+    }
+
+    private void verifyAside(CompletedCheckpoint restored, StateModel model) throws Exception {
         JobID side = new JobID();
+        FuzzSchema schema = FuzzSchema.draw(random, model);
         for (KeyGroupRange keyGroups : split(3)) {
             KeyedStateHandle again = null;
-            try (FuzzSubtask subtask = start(side, keyGroups, restored, model)) {
+            StateModel part = null;
+            try (FuzzSubtask subtask = start(side, keyGroups, restored, model, schema)) {
                 if (random.nextInt(3) > 0) {
                     subtask.checkAll();
                     subtask.drainTimers();
                 } else {
                     again = untouched(subtask);
+                    part = subtask.model;
                 }
             }
             if (again != null) {
@@ -115,7 +182,8 @@ final class FuzzStarts {
                         subtask(
                                 settings(side, keyGroups),
                                 List.of(again),
-                                model.within(keyGroups))) {
+                                part.copy(),
+                                FuzzSchema.complete(part))) {
                     subtask.checkAll();
                     subtask.drainTimers();
                 }

@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import io.lazystate.backend.StateModel.Row;
 import io.lazystate.backend.StateModel.Timer;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -21,25 +22,44 @@ import org.apache.flink.streaming.api.operators.TimerSerializer;
 
 /** The states of one task that a {@link StateModel} models; each is registered when first used. */
 final class FuzzStates {
-    static final ValueStateDescriptor<String> VALUES =
-            new ValueStateDescriptor<>("values", StringSerializer.INSTANCE);
     static final ReducingStateDescriptor<Long> SUMS =
             new ReducingStateDescriptor<>("sums", Long::sum, LongSerializer.INSTANCE);
     static final ListStateDescriptor<String> LISTS =
             new ListStateDescriptor<>("lists", StringSerializer.INSTANCE);
     static final MapStateDescriptor<String, String> MAPS =
             new MapStateDescriptor<>("maps", StringSerializer.INSTANCE, StringSerializer.INSTANCE);
-    static final List<StateDescriptor<?, ?>> ALL = List.of(VALUES, SUMS, LISTS, MAPS);
 
     private final TestTask task;
+    private final FuzzSchema schema;
+    private final ValueStateDescriptor<String> values;
     private KeyGroupedInternalPriorityQueue<TimerHeapInternalTimer<Long, Long>> timers;
 
-    FuzzStates(TestTask task) {
+    FuzzStates(TestTask task, FuzzSchema schema) {
         this.task = task;
+        this.schema = schema;
+        this.values =
+                new ValueStateDescriptor<>(
+                        "values", new VersionedStringSerializer(schema.version()));
+    }
+
+    ValueStateDescriptor<String> values() {
+        return values;
+    }
+
+    /** Whether the state may be registered. */
+    boolean has(String state) {
+        return schema.has(state);
+    }
+
+    /** Those that may be registered, without the timers. */
+    List<StateDescriptor<?, ?>> all() {
+        List<StateDescriptor<?, ?>> all = new ArrayList<>(List.of(values, SUMS, LISTS, MAPS));
+        all.removeIf(descriptor -> !has(descriptor.getName()));
+        return all;
     }
 
     ValueState<String> value(Row row) throws Exception {
-        return at(row, VALUES);
+        return at(row, values);
     }
 
     ReducingState<Long> sum(Row row) throws Exception {
@@ -80,6 +100,9 @@ final class FuzzStates {
     }
 
     private <S extends State> S at(Row row, StateDescriptor<S, ?> descriptor) throws Exception {
+        if (!has(descriptor.getName())) {
+            throw new IllegalStateException(descriptor.getName() + " is not known");
+        }
         task.key(row.key());
         return task.backend()
                 .getPartitionedState(row.namespace(), LongSerializer.INSTANCE, descriptor);

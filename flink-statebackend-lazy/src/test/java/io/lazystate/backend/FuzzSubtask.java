@@ -28,21 +28,25 @@ final class FuzzSubtask implements AutoCloseable {
     private final KeySteps keys;
     private final StepLog log;
     private final boolean hydratesItself;
+    private final FuzzSchema schema;
     private StepwiseHydrator hydrator;
 
     /**
      * @param start what the task was started with
      * @param model starts as what was restored, and is changed with the states
+     * @param schema what the job's code knows of the states
      * @param allKeys of the job
      */
     FuzzSubtask(
             TestTask.Start start,
             TestTask task,
             StateModel model,
+            FuzzSchema schema,
             List<Long> allKeys,
             Random random,
             Coverage coverage,
-            StepLog log) {
+            StepLog log)
+            throws Exception {
         this.hydratesItself = start.config().get(LazyStateOptions.HYDRATION_ENABLED);
         this.task = task;
         this.model = model;
@@ -53,13 +57,34 @@ final class FuzzSubtask implements AutoCloseable {
                 NAMESPACES.forEach(namespace -> own.add(new Row(key, namespace)));
             }
         }
-        FuzzStates states = new FuzzStates(task);
+        FuzzStates states = new FuzzStates(task, schema);
         this.check = new StateCheck(task, states, model);
         this.scope = new FuzzScope(task, states, model, check, own, random, coverage);
         this.rows = new RowSteps(scope);
         this.maps = new MapSteps(scope);
         this.timers = new TimerSteps(scope);
         this.keys = new KeySteps(scope);
+        this.schema = schema;
+        if (schema.has("values")) {
+            register();
+        }
+    }
+
+    /**
+     * Values are registered when the job starts, so that all subtasks have them in one version: a
+     * rescale may put their rows together. Flink migrates them then.
+     */
+    private void register() throws Exception {
+        long coldWrites = scope.coldWrites();
+        scope.states().register(scope.states().values(), NAMESPACES.get(0));
+        scope.hitIfCold(
+                schema.version() > model.valuesVersion, coldWrites, Event.MIGRATION_OVER_COLD);
+        model.valuesVersion = schema.version();
+    }
+
+    /** Whether the job's code leaves rows alone that the subtask holds. */
+    boolean leavesOut() {
+        return schema.leavesOut(model);
     }
 
     /** Links extents on demand; null if the backend does so by itself. */
@@ -89,23 +114,37 @@ final class FuzzSubtask implements AutoCloseable {
         int kind = scope.random().nextInt(100);
         log.note("access " + kind + " at " + row.key() + "/" + row.namespace());
         switch (kind / 5) {
-            case 0, 1, 2 -> rows.changeValue(row);
-            case 3, 4 -> rows.changeSum(row);
-            case 5, 6, 7 -> rows.changeList(row);
-            case 8, 9, 10 -> maps.change(row);
-            case 11 -> maps.putAll(row);
-            case 12 -> maps.iterate(row);
-            case 13, 14, 15 -> timers.change(row);
-            case 16 -> rows.mergeNamespaces(row);
-            case 17 -> keys.changeAll(row.namespace());
-            case 18 -> keys.read();
+            case 0, 1, 2 -> with("values", () -> rows.changeValue(row));
+            case 3, 4 -> with("sums", () -> rows.changeSum(row));
+            case 5, 6, 7 -> with("lists", () -> rows.changeList(row));
+            case 8, 9, 10 -> with("maps", () -> maps.change(row));
+            case 11 -> with("maps", () -> maps.putAll(row));
+            case 12 -> with("maps", () -> maps.iterate(row));
+            case 13, 14, 15 -> with("timers", () -> timers.change(row));
+            case 16 -> with("sums", () -> with("lists", () -> rows.mergeNamespaces(row)));
+            case 17 -> with("values", () -> keys.changeAll(row.namespace()));
+            case 18 -> {
+                if (!scope.states().all().isEmpty()) {
+                    keys.read();
+                }
+            }
             default -> seldomStep(kind % 5, row);
+        }
+    }
+
+    private interface Step {
+        void take() throws Exception;
+    }
+
+    private void with(String state, Step step) throws Exception {
+        if (schema.has(state)) {
+            step.take();
         }
     }
 
     private void seldomStep(int kind, Row row) throws Exception {
         switch (kind) {
-            case 0 -> maps.putOrClearMany(row);
+            case 0 -> with("maps", () -> maps.putOrClearMany(row));
             case 1 -> compact();
             case 2 -> readOften(row);
             default -> check.row(row);
@@ -122,7 +161,7 @@ final class FuzzSubtask implements AutoCloseable {
     /** Lets RocksDB merge its files, and drop the removals that hide nothing any more. */
     private void compact() throws Exception {
         RocksDBKeyedStateBackend<?> backend = (RocksDBKeyedStateBackend<?>) task.backend();
-        for (StateDescriptor<?, ?> descriptor : FuzzStates.ALL) {
+        for (StateDescriptor<?, ?> descriptor : scope.states().all()) {
             scope.states().register(descriptor, NAMESPACES.get(0));
             backend.compactState(descriptor);
         }
@@ -131,14 +170,14 @@ final class FuzzSubtask implements AutoCloseable {
     /** Gives states rows, so that they have extents to be cold; some states stay empty. */
     void fill() throws Exception {
         boolean noSums = scope.random().nextInt(4) == 0;
-        boolean noMaps = scope.random().nextInt(4) == 0;
+        boolean noMaps = scope.random().nextInt(4) == 0 || !schema.has("maps");
         for (Row row : scope.rows()) {
             if (scope.random().nextInt(3) > 0) {
-                rows.putValue(row);
-                rows.append(row, scope.strings(2));
-                timers.add(row);
+                with("values", () -> rows.putValue(row));
+                with("lists", () -> rows.append(row, scope.strings(2)));
+                with("timers", () -> timers.add(row));
                 if (!noSums) {
-                    rows.add(row, 7);
+                    with("sums", () -> rows.add(row, 7));
                 }
             }
             if (!noMaps && scope.random().nextInt(4) == 0) {

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lazystate.backend.Coverage.Event;
+import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.backend.SavedCheckpoints.Saved;
 import java.io.IOException;
 import java.net.URI;
@@ -107,7 +108,34 @@ final class History implements AutoCloseable {
         end();
     }
 
+    /** A step, after which the job runs: if the store fails it, it goes on from a checkpoint. */
     private void step() throws Exception {
+        try {
+            anyStep();
+        } catch (Exception e) {
+            recover(e);
+        }
+    }
+
+    private void recover(Exception failure) throws Exception {
+        Exception e = failure;
+        while (e != null) {
+            if (!job.trouble().explains(e)) {
+                throw e;
+            }
+            log.note("crash: " + e.getMessage());
+            coverage.hit(Event.STORE_FAILED);
+            try {
+                stop();
+                start(job.jobManager, latest(), job.nextId(), job.full());
+                e = null;
+            } catch (Exception again) {
+                e = again;
+            }
+        }
+    }
+
+    private void anyStep() throws Exception {
         int kind = random.nextInt(100);
         if (kind < 45) {
             access();
@@ -311,11 +339,25 @@ final class History implements AutoCloseable {
             throws Exception {
         StateModel model = restored == null ? new StateModel(maxParallelism) : restored.model();
         List<FuzzSubtask> subtasks = new ArrayList<>();
-        job = new FuzzJob(jobManager, subtasks, nextId, full, threads, random, coverage, log);
+        FaultPlan trouble = trouble();
+        starts.trouble(trouble);
+        job =
+                new FuzzJob(
+                        jobManager,
+                        subtasks,
+                        nextId,
+                        full,
+                        trouble,
+                        threads,
+                        random,
+                        coverage,
+                        log);
         CompletedCheckpoint checkpoint = restored == null ? null : load(restored);
+        FuzzSchema schema = FuzzSchema.draw(random, model);
+        log.note("code without " + schema.unknown() + ", values of version " + schema.version());
         for (KeyGroupRange keyGroups : starts.split(MOST_SUBTASKS)) {
             log.note("start " + keyGroups);
-            subtasks.add(starts.start(id, keyGroups, checkpoint, model));
+            subtasks.add(starts.start(id, keyGroups, checkpoint, model, schema));
         }
         for (FuzzSubtask subtask : subtasks) {
             if (random.nextInt(3) == 0) {
@@ -328,6 +370,13 @@ final class History implements AutoCloseable {
         if (restored != null) {
             restored.proves().forEach(coverage::hit);
         }
+    }
+
+    /** At times the store fails one of the reads of a job. */
+    private FaultPlan trouble() {
+        boolean fails = random.nextInt(4) == 0;
+        Fault fault = random.nextBoolean() ? Fault.FAILS : Fault.DAMAGED;
+        return new FaultPlan(random.nextInt(400), fails ? fault : null, null);
     }
 
     private CompletedCheckpoint load(Saved checkpoint) throws IOException {
@@ -346,6 +395,7 @@ final class History implements AutoCloseable {
     /** All that is retained can be restored, and nothing else is left. */
     private void end() throws Exception {
         awaitLinking();
+        job.trouble().calm();
         for (FuzzSubtask subtask : job.subtasks) {
             subtask.checkAll();
         }

@@ -34,7 +34,7 @@ final class KeySteps implements AutoCloseable {
                 .applyToAllKeys(
                         namespace,
                         LongSerializer.INSTANCE,
-                        FuzzStates.VALUES,
+                        scope.states().values(),
                         (key, state) -> {
                             Row row = new Row(key, namespace);
                             assertThat(state.value()).isEqualTo(scope.model().values.get(row));
@@ -46,7 +46,7 @@ final class KeySteps implements AutoCloseable {
                                 scope.model().values.put(row, prefix + key);
                             }
                         });
-        scope.check().keys(FuzzStates.VALUES);
+        scope.check().keys(scope.states().values());
     }
 
     /** Opens an iterator, goes on with it some steps later, or reads all at once. */
@@ -55,7 +55,7 @@ final class KeySteps implements AutoCloseable {
         if (open != null) {
             goOn(1 + scope.random().nextInt(10));
         } else {
-            List<StateDescriptor<?, ?>> all = FuzzStates.ALL;
+            List<StateDescriptor<?, ?>> all = scope.states().all();
             StateDescriptor<?, ?> descriptor = all.get(scope.random().nextInt(all.size()));
             if (scope.random().nextBoolean()) {
                 scope.check().keys(descriptor);

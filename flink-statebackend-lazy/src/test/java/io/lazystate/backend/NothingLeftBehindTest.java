@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.RunnableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.state.MapState;
@@ -16,8 +17,12 @@ import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.state.BackendBuildingException;
+import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,9 +66,8 @@ class NothingLeftBehindTest {
     }
 
     @AfterEach
-    void nothingIsLeft() throws IOException {
-        assertThat(threads()).isEmpty();
-        assertThat(files(local)).isEmpty();
+    void nothingIsLeft() throws Exception {
+        Leftovers.assertNone(local, checkpoints);
     }
 
     @Test
@@ -111,6 +115,33 @@ class NothingLeftBehindTest {
         Files.delete(new WrittenCheckpoint(handle).manifestFile());
         assertThatThrownBy(() -> TestTask.restore(start, List.of(handle)).close())
                 .isInstanceOf(BackendBuildingException.class);
+    }
+
+    /** It copies runs, and the store does not answer. */
+    @Test
+    void whenACheckpointIsCancelledThatWaitsForTheStore() throws Exception {
+        config.set(LazyStateOptions.HYDRATION_ENABLED, false);
+        KeyedStateHandle handle = firstCheckpoint();
+        List<Path> before = files(checkpoints);
+        try (TestTask task = TestTask.restore(start, List.of(handle))) {
+            gate.get().expectWaves(2); // of which one comes
+            RunnableFuture<SnapshotResult<KeyedStateHandle>> checkpoint =
+                    task.trigger(
+                            2,
+                            new CheckpointOptions(
+                                    CheckpointType.FULL_CHECKPOINT,
+                                    CheckpointStorageLocationReference.getDefault()));
+            Thread writer = new Thread(checkpoint, "writer");
+            writer.start();
+            while (gate.get().missing() > 1) {
+                Thread.onSpinWait();
+            }
+            checkpoint.cancel(true);
+            writer.join();
+            assertThat(task.database().getLongProperty("rocksdb.num-snapshots")).isZero();
+        }
+        assertThat(files(checkpoints)).containsAll(before);
+        assertThat(files(checkpoints)).filteredOn(Files::isRegularFile).isSubsetOf(before);
     }
 
     private KeyedStateHandle firstCheckpoint() throws Exception {

@@ -41,6 +41,9 @@ final class StateModel {
     final NavigableMap<Row, NavigableMap<String, String>> maps;
     final NavigableSet<Timer> timers = new TreeSet<>(FIRING);
 
+    /** Of the serializer of the values. */
+    int valuesVersion = 1;
+
     StateModel(int maxParallelism) {
         this.maxParallelism = maxParallelism;
         this.rowOrder =
@@ -68,6 +71,7 @@ final class StateModel {
     /** A copy of what belongs to a subtask. */
     StateModel within(KeyGroupRange keyGroups) {
         StateModel part = new StateModel(maxParallelism);
+        part.valuesVersion = valuesVersion;
         copy(values, keyGroups, part.values);
         copy(sums, keyGroups, part.sums);
         lists.forEach(
@@ -99,6 +103,7 @@ final class StateModel {
 
     /** Adds another subtask's part. */
     void addAll(StateModel part) {
+        valuesVersion = part.valuesVersion;
         values.putAll(part.values);
         sums.putAll(part.sums);
         lists.putAll(part.lists);

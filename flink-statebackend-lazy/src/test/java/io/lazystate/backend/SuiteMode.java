@@ -64,12 +64,6 @@ public enum SuiteMode {
         };
     }
 
-    /** A backend in this mode whose counters are added to the list. */
-    LazyStateBackend backend(Counters counters) {
-        return new LazyStateBackend(counters)
-                .configure(config(), Thread.currentThread().getContextClassLoader());
-    }
-
     Configuration config() {
         Configuration config = new Configuration();
         config.set(LazyStateOptions.LOADING_MODE, loadingMode);

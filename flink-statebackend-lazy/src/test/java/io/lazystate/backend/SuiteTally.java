@@ -2,14 +2,21 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.ScratchDirectory;
 import io.lazystate.metrics.LoadingMetrics;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.state.rocksdb.RocksDBOptions;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.TestWatcher;
@@ -20,8 +27,12 @@ import org.junit.jupiter.api.extension.TestWatcher;
  *
  * <p>So a suite that silently runs less than before, or never touches cold state, fails. It also
  * fails if single cases were chosen on the command line: its cases' own results count then.
+ *
+ * <p>The backends of a suite have a local directory of their own; when it is over, nothing may be
+ * in there, none of their threads alive, and none of their files open.
  */
-public final class SuiteTally implements TestWatcher, BeforeAllCallback, AfterAllCallback {
+public final class SuiteTally
+        implements TestWatcher, BeforeAllCallback, AfterTestExecutionCallback, AfterAllCallback {
     /** Cases of a suite in one mode; a skipped one was given up by an assumption of its own. */
     public record Cases(int executed, int skipped) {
         private Cases plus(Cases other) {
@@ -39,6 +50,8 @@ public final class SuiteTally implements TestWatcher, BeforeAllCallback, AfterAl
     public static final Floor COLD_WRITES =
             new Floor("writes over cold keys", LoadingMetrics::coldWrites);
 
+    private final List<SuiteBackend> backends = new ArrayList<>();
+    private ScratchDirectory local;
     private final Cases expected;
     private final Floor[] floors;
     private final Map<SuiteMode, Cases> seen = new EnumMap<>(SuiteMode.class);
@@ -57,15 +70,33 @@ public final class SuiteTally implements TestWatcher, BeforeAllCallback, AfterAl
         }
     }
 
-    /** Clusters make their backends themselves: {@link SuiteMode#factory}. */
-    @Override
-    public void beforeAll(ExtensionContext context) {
-        SuiteFactories.countInto(loaded);
-    }
-
     /** A backend in a mode, of which everything loaded is counted. */
     LazyStateBackend backend(SuiteMode mode) {
-        return mode.backend(loaded.get(mode));
+        SuiteBackend backend = new SuiteBackend(loaded.get(mode), config(mode));
+        backends.add(backend);
+        return backend;
+    }
+
+    @Override
+    public void afterTestExecution(ExtensionContext context) {
+        backends.forEach(SuiteBackend::disposeAll);
+        backends.clear();
+    }
+
+    /** What backends of the suite are configured with. */
+    Configuration config(SuiteMode mode) {
+        Configuration config = mode.config();
+        config.set(RocksDBOptions.LOCAL_DIRECTORIES, local.path().toString());
+        return config;
+    }
+
+    @Override
+    public void beforeAll(ExtensionContext context) throws IOException {
+        // Clusters make their backends themselves: SuiteMode#factory.
+        SuiteFactories.countInto(loaded);
+        if (local == null) {
+            local = new ScratchDirectory("suite");
+        }
     }
 
     /** Counters of one more keyed backend in a mode. */
@@ -103,9 +134,12 @@ public final class SuiteTally implements TestWatcher, BeforeAllCallback, AfterAl
     }
 
     @Override
-    public void afterAll(ExtensionContext context) {
+    public void afterAll(ExtensionContext context) throws Exception {
         if (context.getRequiredTestClass().isAnnotationPresent(Nested.class)) {
             return; // its modes are a part only
+        }
+        try (ScratchDirectory used = local) {
+            Leftovers.assertNone(used.path());
         }
         assertThat(seen)
                 .as("cases in each mode")

@@ -31,6 +31,7 @@ import org.apache.flink.runtime.query.KvStateRegistry;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStorageAccess;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.ConfigurableStateBackend;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
@@ -40,6 +41,7 @@ import org.apache.flink.runtime.state.SavepointResources;
 import org.apache.flink.runtime.state.SavepointSnapshotStrategy;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.runtime.state.SnapshotStrategyRunner;
+import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.runtime.state.storage.FileSystemCheckpointStorage;
@@ -119,38 +121,84 @@ final class TestTask implements AutoCloseable {
     }
 
     static TestTask restore(Start start, Collection<KeyedStateHandle> handles) throws Exception {
-        return restore(start, handles, TtlTimeProvider.DEFAULT);
+        return restore(start, handles, new CloseableRegistry());
     }
 
     /** As above, with the clock that state expires by. */
     static TestTask restore(
             Start start, Collection<KeyedStateHandle> handles, TtlTimeProvider clock)
             throws Exception {
-        JobID job = start.job() == null ? new JobID() : start.job();
-        MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
-        CheckpointStorageAccess storage = start.storage(job);
-        env.setCheckpointStorageAccess(storage);
+        return restore(start, handles, new CloseableRegistry(), clock);
+    }
+
+    /**
+     * @param cancel closed by whoever cancels the restore
+     */
+    static TestTask restore(
+            Start start, Collection<KeyedStateHandle> handles, CloseableRegistry cancel)
+            throws Exception {
+        return restore(start, handles, cancel, TtlTimeProvider.DEFAULT);
+    }
+
+    private static TestTask restore(
+            Start start,
+            Collection<KeyedStateHandle> handles,
+            CloseableRegistry cancel,
+            TtlTimeProvider clock)
+            throws Exception {
         CountingPorts ports = new CountingPorts(start.store());
         LazyStateBackend stateBackend =
                 new LazyStateBackend(ports)
                         .configure(start.config(), TestTask.class.getClassLoader());
+        return restore(start, handles, stateBackend, cancel, clock, ports);
+    }
+
+    /** A task with a backend of Flink's, which reads the store in its own way. */
+    static TestTask ofFlink(
+            Start start, ConfigurableStateBackend backend, Collection<KeyedStateHandle> handles)
+            throws Exception {
+        StateBackend configured =
+                backend.configure(start.config(), TestTask.class.getClassLoader());
+        CountingPorts unused = new CountingPorts(start.store());
+        return restore(
+                start,
+                handles,
+                configured,
+                new CloseableRegistry(),
+                TtlTimeProvider.DEFAULT,
+                unused);
+    }
+
+    private static TestTask restore(
+            Start start,
+            Collection<KeyedStateHandle> handles,
+            StateBackend stateBackend,
+            CloseableRegistry cancel,
+            TtlTimeProvider clock,
+            CountingPorts ports)
+            throws Exception {
+        JobID job = start.job() == null ? new JobID() : start.job();
+        MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
+        CheckpointStorageAccess storage = start.storage(job);
+        env.setCheckpointStorageAccess(storage);
         AbstractKeyedStateBackend<Long> keyed;
         try {
             keyed =
-                    stateBackend.createKeyedStateBackend(
-                            new KeyedStateBackendParametersImpl<>(
-                                    env,
-                                    job,
-                                    "op",
-                                    LongSerializer.INSTANCE,
-                                    start.maxParallelism(),
-                                    start.keyGroups(),
-                                    new KvStateRegistry()
-                                            .createTaskRegistry(job, new JobVertexID()),
-                                    clock,
-                                    new UnregisteredMetricsGroup(),
-                                    handles,
-                                    new CloseableRegistry()));
+                    (AbstractKeyedStateBackend<Long>)
+                            stateBackend.createKeyedStateBackend(
+                                    new KeyedStateBackendParametersImpl<>(
+                                            env,
+                                            job,
+                                            "op",
+                                            LongSerializer.INSTANCE,
+                                            start.maxParallelism(),
+                                            start.keyGroups(),
+                                            new KvStateRegistry()
+                                                    .createTaskRegistry(job, new JobVertexID()),
+                                            clock,
+                                            new UnregisteredMetricsGroup(),
+                                            handles,
+                                            cancel));
         } catch (Exception e) {
             env.close();
             throw e;

@@ -46,7 +46,7 @@ final class TimerSteps {
 
     /** Takes all timers out: each comes, in the order of their timestamps. */
     void drain() {
-        while (!scope.model().timers.isEmpty()) {
+        while (scope.states().has("timers") && !scope.model().timers.isEmpty()) {
             poll();
         }
         scope.check().firstTimer();

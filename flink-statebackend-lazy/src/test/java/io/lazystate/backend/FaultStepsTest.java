@@ -1,0 +1,73 @@
+package io.lazystate.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lazystate.ScratchDirectory;
+import io.lazystate.backend.FaultPlan.Fault;
+import io.lazystate.backend.FaultPlan.Step;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Whatever step of a task's life goes wrong, and however: what it goes on with, or is restored to,
+ * is what was written, and nothing is left behind.
+ *
+ * <p>The steps are counted first; then the same life is lived once for every step and every way in
+ * which it can go wrong: for every one if {@code -Dfuzz.seconds=} gives it a minute or more, else
+ * for some of each kind.
+ */
+@Timeout(1800) // a hold on the database that nobody gives back blocks its disposal for ever
+class FaultStepsTest {
+    /** Lives of one kind of step and fault in the default build. */
+    private static final int FEW = 2;
+
+    private static final boolean ALL = Long.getLong("fuzz.seconds", 0L) >= 60;
+
+    private record Kind(Step step, Fault fault) {}
+
+    @ParameterizedTest
+    @EnumSource(
+            value = LoadingMode.class,
+            names = {"LAZY", "EAGER"})
+    void whateverGoesWrongNothingIsLostOrLeft(LoadingMode mode) throws Exception {
+        try (ScratchDirectory directory = new ScratchDirectory("faults")) {
+            FaultScenario scenario = new FaultScenario(directory.path(), mode);
+            List<Step> steps = scenario.run(-1, null).steps();
+            Map<Step, Integer> counts = new EnumMap<>(Step.class);
+            steps.forEach(step -> counts.merge(step, 1, Integer::sum));
+            System.out.println("FaultStepsTest: " + mode + " " + counts);
+            for (Step step : Step.values()) {
+                for (Fault fault : step.faults) {
+                    if (counts.containsKey(step)) {
+                        assertThat(lives(scenario, steps, new Kind(step, fault)))
+                                .as("%s at %s", fault, step)
+                                .isPositive();
+                    }
+                }
+            }
+        }
+    }
+
+    /** Returns how many of the lives met the fault: parallel reads differ from time to time. */
+    private static int lives(FaultScenario scenario, List<Step> steps, Kind kind) {
+        int total = (int) steps.stream().filter(kind.step()::equals).count();
+        int every = ALL ? 1 : Math.max(1, total / FEW);
+        int seen = kind.fault().ordinal(); // so that the kinds do not all meet the same steps
+        int met = 0;
+        for (int i = 0; i < steps.size(); i++) {
+            if (steps.get(i) == kind.step() && seen++ % every == 0) {
+                try {
+                    met += scenario.run(i, kind.fault()).fired() ? 1 : 0;
+                } catch (Throwable e) {
+                    throw new AssertionError(
+                            kind.fault() + " at step " + i + ", " + kind.step(), e);
+                }
+            }
+        }
+        return met;
+    }
+}

@@ -1,0 +1,199 @@
+package io.lazystate.paging;
+
+import static io.lazystate.paging.HeapRuns.bytes;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.LinkTarget.Linkable;
+import io.lazystate.loading.PageLoader;
+import io.lazystate.manifest.Extent;
+import io.lazystate.manifest.StateLayout;
+import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.run.Run;
+import io.lazystate.store.StateHandleReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.flink.util.ResourceGuard;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.ColumnFamilyDescriptor;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.IngestExternalFileOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+
+/** A local database that refuses to take an extent in loses and revives no row. */
+class RefusedWritesTest {
+    /** More overlay rows than are moved with one write. */
+    private static final int ROWS = 2500;
+
+    @TempDir Path directory;
+
+    private final ExecutorService executor = Executors.newSingleThreadExecutor();
+    private WriteOptions options;
+    private RefusingRocksDB raw;
+    private PagedRocksDB db;
+    private ColumnFamilyHandle first;
+    private ColumnFamilyHandle second;
+    private Run base;
+
+    @BeforeEach
+    void restore() throws Exception {
+        RocksDB.loadLibrary();
+        options = new WriteOptions().setDisableWAL(true);
+        LoadingMetrics metrics = new LoadingMetrics();
+        raw = new RefusingRocksDB(RocksDB.open(directory.resolve("db").toString()));
+        db =
+                new PagedRocksDB(
+                        raw,
+                        new PagingContext(
+                                new PageLoader(new StateHandleReader(), executor, 0, metrics),
+                                metrics,
+                                new ResourceGuard(),
+                                directory,
+                                new ColumnFamilyOptions()));
+        first = db.createColumnFamily(new ColumnFamilyDescriptor(bytes("first")));
+        second = db.createColumnFamily(new ColumnFamilyDescriptor(bytes("second")));
+        List<String> keys = new ArrayList<>();
+        for (int i = 0; i < ROWS; i++) {
+            keys.add(key(i));
+        }
+        base = new HeapRuns(directory).write("base", "old", keys.toArray(new String[0]));
+        StateLayout layout = StateLayout.of(List.of(new Extent(bytes(""), null, base, List.of())));
+        db.restore(first, layout);
+        db.restore(second, layout);
+    }
+
+    @AfterEach
+    void close() {
+        first.close();
+        second.close();
+        db.close();
+        options.close();
+        executor.shutdownNow();
+    }
+
+    @Test
+    void rowsThatCouldNotAllBeMovedAreReadAsTheyWereWritten() throws Exception {
+        for (int i = 0; i < ROWS; i++) {
+            if (i % 2 == 0) {
+                db.put(first, options, bytes(key(i)), bytes("new " + key(i)));
+            } else {
+                db.delete(first, options, bytes(key(i)));
+            }
+        }
+        db.linker().link(List.of(linkable("first")));
+        // The copy takes three writes, and so does the removal behind it.
+        for (int writes : new int[] {0, 1, 2, 3, 1}) {
+            raw.writesUntilRefusal = writes;
+            assertThatThrownBy(() -> db.get(first, bytes(key(0))))
+                    .isInstanceOf(LazyStateException.class)
+                    .hasMessageContaining("'first'");
+            assertThat(readByAnotherThread(0)).isEqualTo("new " + key(0));
+            assertThat(readByAnotherThread(1)).isNull();
+            assertThat(readByAnotherThread(ROWS - 2)).isEqualTo("new " + key(ROWS - 2));
+            assertThat(readByAnotherThread(ROWS - 1)).isNull();
+        }
+        raw.writesUntilRefusal = Integer.MAX_VALUE;
+        for (int i = 0; i < ROWS; i++) {
+            assertThat(get(first, i)).isEqualTo(i % 2 == 0 ? "new " + key(i) : null);
+        }
+        assertThat(db.coldExtents()).extracting(ColdExtent::state).containsExactly("second");
+        db.put(first, options, bytes(key(0)), bytes("newer"));
+        assertThat(get(first, 0)).isEqualTo("newer");
+    }
+
+    @Test
+    void extentsOfAnotherStateAreLinkedAndNoFileIsLeft() throws Exception {
+        raw.refusedFamily = first;
+        List<Linkable> both = List.of(linkable("first"), linkable("second"));
+        assertThatThrownBy(() -> db.linker().link(both))
+                .isInstanceOf(LazyStateException.class)
+                .hasMessageContaining("'first'");
+        assertThat(get(first, 7)).isEqualTo("old " + key(7));
+        assertThat(get(second, 7)).isEqualTo("old " + key(7));
+        assertThat(db.coldExtents()).extracting(ColdExtent::state).containsExactly("first");
+        assertThat(both).allSatisfy(linkable -> assertThat(linkable.base()).doesNotExist());
+    }
+
+    private Linkable linkable(String state) throws Exception {
+        Path file = directory.resolve("link-" + state);
+        int unused =
+                new StateHandleReader()
+                        .download(base.object(), base.offset(), base.meta().tableBytes(), file);
+        assertThat(Files.size(file)).isPositive();
+        ColdExtent cold =
+                db.coldExtents().stream()
+                        .filter(extent -> extent.state().equals(state))
+                        .findFirst()
+                        .orElseThrow();
+        return new Linkable(cold, file, null);
+    }
+
+    private String readByAnotherThread(int i) throws Exception {
+        ExecutorService other = Executors.newSingleThreadExecutor();
+        try {
+            return other.submit(() -> get(first, i)).get();
+        } finally {
+            other.shutdownNow();
+        }
+    }
+
+    private String get(ColumnFamilyHandle family, int i) throws RocksDBException {
+        byte[] value = db.get(family, bytes(key(i)));
+        return value == null ? null : new String(value, UTF_8);
+    }
+
+    private static String key(int i) {
+        return String.format("%05d", i);
+    }
+
+    /** Refuses what it is told to; shares the native database, and closes it. */
+    private static final class RefusingRocksDB extends RocksDB {
+        private final RocksDB opened;
+        private int writesUntilRefusal = Integer.MAX_VALUE;
+        private ColumnFamilyHandle refusedFamily;
+
+        RefusingRocksDB(RocksDB opened) {
+            super(opened.getNativeHandle());
+            this.opened = opened;
+        }
+
+        @Override
+        public void write(WriteOptions options, WriteBatch batch) throws RocksDBException {
+            if (writesUntilRefusal == 0) {
+                throw new RocksDBException("the test refuses a write");
+            }
+            writesUntilRefusal--;
+            opened.write(options, batch);
+        }
+
+        @Override
+        public void ingestExternalFile(
+                ColumnFamilyHandle family, List<String> files, IngestExternalFileOptions options)
+                throws RocksDBException {
+            if (family == refusedFamily) {
+                throw new RocksDBException("the test refuses a link");
+            }
+            opened.ingestExternalFile(family, files, options);
+        }
+
+        @Override
+        public void close() {
+            disOwnNativeHandle();
+            opened.close();
+        }
+    }
+}
