@@ -24,7 +24,11 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.StateDescriptor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
@@ -38,6 +42,7 @@ import org.apache.flink.runtime.state.PriorityQueueSetFactory;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
+import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
 import org.apache.flink.runtime.state.StreamCompressionDecorator;
 import org.apache.flink.runtime.state.heap.HeapPriorityQueueSetFactory;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
@@ -95,6 +100,9 @@ final class BackendAssembly<K> {
     private final PageLoader loader;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
+
+    /** Makes a state resident, by name; nothing to do unless extents of ours were restored. */
+    private Consumer<String> whole = state -> {};
 
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
@@ -209,6 +217,11 @@ final class BackendAssembly<K> {
                         work,
                         threads.hydration(),
                         settings.hydrationConnections());
+        whole =
+                state -> {
+                    hydrator.hydrate(state::equals, () -> true);
+                    db.settle();
+                };
         int cold = db.coldExtents().size();
         load(hydrator, db);
         LOG.info(
@@ -280,6 +293,7 @@ final class BackendAssembly<K> {
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);
+        Migrations migrations = new Migrations(database.states(), whole);
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),
@@ -310,7 +324,20 @@ final class BackendAssembly<K> {
                         parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups()),
                 local.writeBatchBytes(),
                 null,
-                compactions);
+                compactions) {
+            @Override
+            @SuppressWarnings("TypeParameterUnusedInFormals") // Flink's
+            public <N, V, E, S extends State, T extends S> T createOrUpdateInternalState(
+                    TypeSerializer<N> namespaceSerializer,
+                    StateDescriptor<S, V> descriptor,
+                    StateSnapshotTransformFactory<E> transforms,
+                    boolean allowFutureMetadataUpdates)
+                    throws Exception {
+                migrations.before(descriptor);
+                return super.createOrUpdateInternalState(
+                        namespaceSerializer, descriptor, transforms, allowFutureMetadataUpdates);
+            }
+        };
     }
 
     private PriorityQueueSetFactory queues(

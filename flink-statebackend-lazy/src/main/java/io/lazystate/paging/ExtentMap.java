@@ -70,6 +70,16 @@ final class ExtentMap {
         return allResident || resident.get(layout.indexOf(key));
     }
 
+    /** Whether no part of the range is resident. */
+    boolean isCold(byte[] lower, byte @Nullable [] upper) {
+        for (int i = indexOf(lower); i < size() && extent(i).overlaps(lower, upper); i++) {
+            if (resident.get(i)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /**
      * The index behind the extents that a cursor walks in one go: a cold one, or a resident
      * stretch.

@@ -105,7 +105,7 @@ public final class Linker implements LinkTarget {
     }
 
     @Override
-    public void link(List<Linkable> extents) {
+    public synchronized void link(List<Linkable> extents) {
         Map<String, List<Linkable>> byState = new LinkedHashMap<>();
         for (Linkable extent : extents) {
             byState.computeIfAbsent(extent.extent().state(), s -> new ArrayList<>()).add(extent);
@@ -130,8 +130,8 @@ public final class Linker implements LinkTarget {
         List<Linked> done = new ArrayList<>();
         for (Linkable linkable : extents) {
             Extent extent = linkable.extent().extent();
-            if (state == null || state.map().isResident(extent.lower())) {
-                delete(linkable); // the state was dropped meanwhile
+            if (state == null || !isToBeLinked(state, extent)) {
+                delete(linkable); // the state was dropped, or another thread was faster
                 continue;
             }
             if (linkable.base() != null) {
@@ -165,6 +165,19 @@ public final class Linker implements LinkTarget {
         context.metrics().extentsLinked().add(done.size());
     }
 
+    /**
+     * Whether the extent is cold as a whole, and not linked already: rows that were linked before
+     * may have been written over, and must not come back.
+     */
+    private boolean isToBeLinked(PagedState state, Extent extent) {
+        return state.map().isCold(extent.lower(), extent.upper())
+                && linked.stream()
+                        .noneMatch(
+                                other ->
+                                        other.state() == state
+                                                && extent.overlaps(other.lower(), other.upper()));
+    }
+
     private void ingest(PagedState state, List<Path> files) throws RocksDBException {
         if (!files.isEmpty()) {
             List<String> names = new ArrayList<>(files.size());
@@ -174,7 +187,7 @@ public final class Linker implements LinkTarget {
     }
 
     @Override
-    public void linkingDone() {
+    public synchronized void linkingDone() {
         try {
             whileOpen(pause::end);
         } catch (RocksDBException e) {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.lazystate.ScratchDirectory;
+import io.lazystate.loading.ColdExtent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -11,7 +12,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -197,6 +200,31 @@ class EvolutionTest {
             Throwable failure = catchThrowable(() -> task.state(versioned(1)));
             assertThat(failure).isInstanceOf(StateMigrationException.class);
         }
+    }
+
+    @Test
+    void aStateThatMigratesIsResidentFirst() throws Exception {
+        try (TestTask task = TestTask.start(start(ALL))) {
+            for (long key = 0; key < KEYS; key++) {
+                put(task, 1, key, "old " + key);
+            }
+            checkpoint(List.of(task));
+        }
+        try (TestTask task = TestTask.restore(start(ALL), handles(ALL))) {
+            task.state(versionedList(1));
+            assertThat(coldStates(task)).contains("value", "list");
+            task.state(versioned(2));
+            assertThat(coldStates(task)).contains("list").doesNotContain("value");
+            assertThat(task.metrics().coldWrites().sum()).isZero();
+            task.key(1);
+            assertThat(task.state(versioned(2)).value()).isEqualTo("old 1");
+        }
+    }
+
+    private static Set<String> coldStates(TestTask task) {
+        return task.database().coldExtents().stream()
+                .map(ColdExtent::state)
+                .collect(Collectors.toSet());
     }
 
     /** What is read, or what goes wrong, after a state got or lost a time to live. */

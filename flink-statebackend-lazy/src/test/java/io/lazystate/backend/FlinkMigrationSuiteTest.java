@@ -16,7 +16,8 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 class FlinkMigrationSuiteTest extends StateBackendMigrationTestBase<LazyStateBackend> {
     @RegisterExtension
     static final SuiteTally TALLY =
-            new SuiteTally(new SuiteTally.Cases(32, 0), SuiteTally.FAULTS, SuiteTally.COLD_WRITES);
+            new SuiteTally(new SuiteTally.Cases(32, 0), SuiteTally.FAULTS, SuiteTally.COLD_WRITES)
+                    .migrating();
 
     @Parameter public SuiteMode mode;
 

@@ -13,11 +13,12 @@ import org.junit.jupiter.api.Test;
  * checkpoint needs is there.
  *
  * <p>Fixed histories first, until they have come to all the places that matter, then others whose
- * seeds are printed: one at least, and more for {@code -Dfuzz.seconds=}. {@code -Dfuzz.seed=}
- * replays one.
+ * seeds are printed: a minute of them, or as long as {@code -Dfuzz.seconds=} says. {@code
+ * -Dfuzz.seed=} replays one.
  */
 class HistoryFuzz {
     private static final int STEPS = 200;
+    private static final long FEWEST_SECONDS = 60;
     private static final int FEWEST_FIXED = 6;
     private static final int MOST_FIXED = 30;
 
@@ -28,7 +29,8 @@ class HistoryFuzz {
             run(Long.parseLong(given), new Coverage());
             return;
         }
-        long deadline = System.nanoTime() + SECONDS.toNanos(Long.getLong("fuzz.seconds", 5L));
+        long seconds = Math.max(FEWEST_SECONDS, Long.getLong("fuzz.seconds", 0L));
+        long deadline = System.nanoTime() + SECONDS.toNanos(seconds);
         Coverage coverage = new Coverage();
         for (long seed = 1;
                 seed <= FEWEST_FIXED || seed <= MOST_FIXED && !coverage.isFull();
