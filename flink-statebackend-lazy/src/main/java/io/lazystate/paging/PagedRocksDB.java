@@ -436,7 +436,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 overlay.copy(state, linked.lower(), linked.upper(), readOptions, writeOptions);
                 state.setMap(state.map().withResident(linked.lower(), linked.upper()));
             }
-            overlay.remove(state, linked.lower(), linked.upper(), readOptions, writeOptions);
+            overlay.forget(state, linked.lower(), linked.upper(), readOptions, writeOptions);
         } catch (RocksDBException e) {
             throw Natives.failed(where(state), "moving rows written to a cold extent", e);
         } finally {
