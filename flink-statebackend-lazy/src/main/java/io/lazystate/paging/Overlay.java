@@ -102,8 +102,8 @@ final class Overlay {
                 });
     }
 
-    /** Forgets a range's rows. */
-    void remove(
+    /** Forgets a range's rows, which are elsewhere now. */
+    void forget(
             PagedState state,
             byte[] lower,
             byte @Nullable [] upper,

@@ -483,7 +483,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 state.setMap(state.map().withResident(linked.lower(), linked.upper()));
                 state.hotRows().remove(linked.lower(), linked.upper());
             }
-            overlay.remove(state, linked.lower(), linked.upper(), readOptions, writeOptions);
+            overlay.forget(state, linked.lower(), linked.upper(), readOptions, writeOptions);
         } catch (RocksDBException e) {
             throw Natives.failed(where(state), "moving rows written to a cold extent", e);
         } finally {

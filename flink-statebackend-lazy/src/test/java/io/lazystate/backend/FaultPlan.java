@@ -113,7 +113,9 @@ final class FaultPlan {
                             && !error.getMessage().contains("missing");
             case DISK_FULL -> error != null && error.kind() == Kind.UNAVAILABLE;
             case CANCELLED, CANCELLED_BEHIND ->
-                    e instanceof CancellationException
+                    // Here the task's thread does the asynchronous parts too, interrupted or not.
+                    ExceptionUtils.findThrowable(e, InterruptedException.class).isPresent()
+                            || e instanceof CancellationException
                             || ExceptionUtils.findThrowable(e, CancelTaskException.class)
                                     .isPresent()
                             || (error != null && error.kind() == Kind.CLOSED);
