@@ -39,11 +39,11 @@ public final class Demo {
 
     /** See {@code --help}. */
     public static void main(String[] arguments) {
-        System.exit(run(System.out, arguments));
+        System.exit(run(System.out, System.err, arguments));
     }
 
     /** Runs the demo and returns its exit status. */
-    static int run(PrintStream out, String... arguments) {
+    static int run(PrintStream out, PrintStream err, String... arguments) {
         if (!Collections.disjoint(Arrays.asList(arguments), List.of("--help", "-h"))) {
             out.print(Option.usage());
             return EQUAL;
@@ -51,11 +51,11 @@ public final class Demo {
         try {
             return new Demo(DemoOptions.parse(arguments), out).run();
         } catch (UsageException e) {
-            out.println("demo: " + e.getMessage());
+            err.println("demo: " + e.getMessage());
             return BAD_USAGE;
         } catch (DemoException | IOException e) {
             LOG.error("The demo failed", e);
-            out.println("demo: failed: " + e.getMessage() + cause(e));
+            err.println("demo: failed: " + e.getMessage() + cause(e));
             return FAILED;
         }
     }

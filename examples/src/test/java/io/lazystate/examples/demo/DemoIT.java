@@ -33,9 +33,11 @@ class DemoIT {
         Path json = folder.resolve("figures.json");
         Path work = folder.resolve("work");
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream both = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         int status =
                 Demo.run(
-                        new PrintStream(bytes, true, StandardCharsets.UTF_8),
+                        both,
+                        both,
                         "--backends=rocksdb,lazy",
                         "--flights=6000",
                         "--state-mb=4",

@@ -125,6 +125,7 @@ class DemoOptionsTest {
     }
 
     private static int run(ByteArrayOutputStream out, String... arguments) {
-        return Demo.run(new PrintStream(out, true, StandardCharsets.UTF_8), arguments);
+        PrintStream both = new PrintStream(out, true, StandardCharsets.UTF_8);
+        return Demo.run(both, both, arguments);
     }
 }
