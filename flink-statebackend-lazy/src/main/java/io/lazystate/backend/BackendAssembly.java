@@ -2,9 +2,11 @@ package io.lazystate.backend;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
+import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.PagedRocksDB;
@@ -39,6 +41,8 @@ import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
+import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
+import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
@@ -199,9 +203,11 @@ final class BackendAssembly<K> {
         restore.run(
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                        (metaInfo, layout) ->
-                                database.addRestored(
-                                        metaInfo, layout, parameters.getCancelStreamRegistry()),
+                        (metaInfo, layout) -> {
+                            requireReadable(metaInfo, layout);
+                            database.addRestored(
+                                    metaInfo, layout, parameters.getCancelStreamRegistry());
+                        },
                         settings.loadingMode() == LoadingMode.HYBRID ? threads.demand() : null)
                 .forEach(
                         (state, rows) -> {
@@ -238,6 +244,23 @@ final class BackendAssembly<K> {
                         db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
                         hydrator.run();
                     });
+        }
+    }
+
+    /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
+    private void requireReadable(RegisteredStateMetaInfoBase state, StateLayout layout) {
+        boolean onHeap = local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP;
+        if (onHeap
+                && state instanceof RegisteredPriorityQueueStateBackendMetaInfo
+                && !layout.runs().isEmpty()) {
+            throw new LazyStateException(
+                    Kind.INVALID,
+                    Where.state(state.getName()),
+                    "The checkpoint has timers in RocksDB, and the job keeps its timers on the heap,"
+                            + " where they would not be seen; set"
+                            + " state.backend.rocksdb.timer-service.factory to ROCKSDB, or move the"
+                            + " job with a canonical savepoint",
+                    null);
         }
     }
 

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.ResourceGuard;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +49,13 @@ public final class Linker implements LinkTarget {
     private final IngestExternalFileOptions options =
             new IngestExternalFileOptions().setMoveFiles(true);
     private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
+
+    /**
+     * Extents whose base was linked and whose deltas were refused: nobody sees those rows as long
+     * as the extents are cold, so they stay cold.
+     */
+    private final List<Linked> halfLinked = new ArrayList<>();
+
     private final Set<Held> pins = ConcurrentHashMap.newKeySet();
     private volatile boolean hasLinked;
 
@@ -150,7 +158,11 @@ public final class Linker implements LinkTarget {
                     () -> {
                         pause.before(state);
                         ingest(state, bases);
-                        ingest(state, changes);
+                        if (!changes.isEmpty()) {
+                            halfLinked.addAll(done);
+                            ingest(state, changes);
+                            halfLinked.removeAll(done);
+                        }
                     });
         } catch (RocksDBException e) {
             extents.forEach(Linker::delete);
@@ -171,7 +183,7 @@ public final class Linker implements LinkTarget {
      */
     private boolean isToBeLinked(PagedState state, Extent extent) {
         return state.map().isCold(extent.lower(), extent.upper())
-                && linked.stream()
+                && Stream.concat(linked.stream(), halfLinked.stream())
                         .noneMatch(
                                 other ->
                                         other.state() == state

@@ -1,5 +1,6 @@
 package io.lazystate.snapshot;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.run.RunFormat;
 import io.lazystate.run.RunWriter;
 import io.lazystate.run.WrittenRun;
@@ -52,11 +53,17 @@ final class RunFiles {
         return run.rawBytes() >= settings.extentBytes();
     }
 
-    /** Takes a written run into an object; the local file goes. */
+    /**
+     * Takes a written run into an object; the local file goes.
+     *
+     * @throws IOException if it cannot be written: another plan would not help
+     */
     Placed finish(RunWriter writer) throws IOException {
         try (WrittenRun run = writer.finish()) {
             writtenBytes.add(run.regionBytes());
             return sink.append(run);
+        } catch (LazyStateException e) {
+            throw new IOException(e.getMessage(), e);
         }
     }
 

@@ -75,10 +75,12 @@ final class FuzzSubtask implements AutoCloseable {
      * rescale may put their rows together. Flink migrates them then.
      */
     private void register() throws Exception {
-        long coldWrites = scope.coldWrites();
+        boolean cold =
+                task.database().coldExtents().stream()
+                        .anyMatch(extent -> extent.state().equals("values"));
         scope.states().register(scope.states().values(), NAMESPACES.get(0));
-        scope.hitIfCold(
-                schema.version() > model.valuesVersion, coldWrites, Event.MIGRATION_OVER_COLD);
+        scope.coverage()
+                .hitIf(cold && schema.version() > model.valuesVersion, Event.MIGRATION_OVER_COLD);
         model.valuesVersion = schema.version();
     }
 

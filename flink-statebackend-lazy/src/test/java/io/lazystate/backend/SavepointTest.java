@@ -1,8 +1,11 @@
 package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.lazystate.ScratchDirectory;
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -33,6 +36,7 @@ import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
+import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.FileUtils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -180,6 +184,22 @@ class SavepointTest {
         try (TestTask task = TestTask.ofFlink(start, other.backend(), List.of(savepoint))) {
             assertThat(LogicalRows.of(task)).isEqualTo(rows);
         }
+    }
+
+    @Test
+    void timersOfACheckpointAreNotLostWhenTheJobKeepsThemOnTheHeapFromNowOn() throws Exception {
+        KeyedStateHandle handle;
+        try (TestTask task = TestTask.start(start)) {
+            new SampleStates(task, ALL).update(1, KEYS, 1);
+            handle = task.checkpoint(1, new TestJobManager());
+        }
+        config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, PriorityQueueStateType.HEAP);
+        Throwable failure = catchThrowable(() -> TestTask.restore(start, List.of(handle)).close());
+        assertThat(ExceptionUtils.findThrowable(failure, LazyStateException.class).orElseThrow())
+                .hasMessageContaining("timers")
+                .hasMessageContaining("timer-service.factory to ROCKSDB")
+                .extracting(LazyStateException::kind)
+                .isEqualTo(Kind.INVALID);
     }
 
     @ParameterizedTest

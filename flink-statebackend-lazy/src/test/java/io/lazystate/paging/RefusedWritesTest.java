@@ -128,6 +128,24 @@ class RefusedWritesTest {
         assertThat(both).allSatisfy(linkable -> assertThat(linkable.base()).doesNotExist());
     }
 
+    /** Its base lies unseen below; linked again, rows that a fold has dropped would come back. */
+    @Test
+    void anExtentWhoseDeltasAreRefusedStaysCold() throws Exception {
+        Linkable base = linkable("first");
+        Linkable half = new Linkable(base.extent(), base.base(), linkable("second").base());
+        raw.linksUntilRefusal = 1;
+        assertThatThrownBy(() -> db.linker().link(List.of(half)))
+                .isInstanceOf(LazyStateException.class);
+        raw.linksUntilRefusal = Integer.MAX_VALUE;
+        Linkable again = linkable("first");
+
+        db.linker().link(List.of(again));
+
+        assertThat(again.base()).doesNotExist();
+        assertThat(db.coldExtents()).extracting(ColdExtent::state).contains("first");
+        assertThat(get(first, 7)).isEqualTo("old " + key(7));
+    }
+
     private Linkable linkable(String state) throws Exception {
         Path file = directory.resolve("link-" + state);
         int unused =
@@ -165,6 +183,7 @@ class RefusedWritesTest {
         private final RocksDB opened;
         private int writesUntilRefusal = Integer.MAX_VALUE;
         private ColumnFamilyHandle refusedFamily;
+        private int linksUntilRefusal = Integer.MAX_VALUE;
 
         RefusingRocksDB(RocksDB opened) {
             super(opened.getNativeHandle());
@@ -184,7 +203,7 @@ class RefusedWritesTest {
         public void ingestExternalFile(
                 ColumnFamilyHandle family, List<String> files, IngestExternalFileOptions options)
                 throws RocksDBException {
-            if (family == refusedFamily) {
+            if (family == refusedFamily || linksUntilRefusal-- == 0) {
                 throw new RocksDBException("the test refuses a link");
             }
             opened.ingestExternalFile(family, files, options);
