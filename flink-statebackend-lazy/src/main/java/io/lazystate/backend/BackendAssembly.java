@@ -115,7 +115,9 @@ final class BackendAssembly<K> {
                         parameters.getOperatorIdentifier(), settings.hydrationConnections());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reader = ports.reader();
+        this.reader =
+                ports.reader(
+                        parameters.getEnv().getTaskManagerInfo().getConfiguration(), settings.s3());
         this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
@@ -130,6 +132,7 @@ final class BackendAssembly<K> {
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
+            cancel.registerCloseable(reader);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();
