@@ -132,7 +132,7 @@ final class BackendAssembly<K> {
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
-            cancel.registerCloseable(reader);
+            cancel.registerCloseable(reader::release);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();

@@ -32,7 +32,7 @@ interface Ports extends Serializable {
             };
 
     /**
-     * The reader of a new keyed backend, which closes it; every byte it fetches passes here.
+     * The reader of a new keyed backend, which releases it; every byte it fetches passes here.
      *
      * @param taskManager its options, secrets included
      */

@@ -39,8 +39,8 @@ public final class CountingReader implements RangedReader {
     }
 
     @Override
-    public void close() {
-        reader.close();
+    public void release() {
+        reader.release();
     }
 
     /** Requests of both kinds. */

@@ -1,6 +1,5 @@
 package io.lazystate.store;
 
-import java.io.Closeable;
 import java.nio.file.Path;
 import org.apache.flink.annotation.Internal;
 
@@ -8,15 +7,15 @@ import org.apache.flink.annotation.Internal;
  * The read port: fetches byte ranges of immutable objects.
  *
  * <p>Units: offsets and lengths in bytes. Threads: any. Cost: one request a call, however it ends,
- * unless a reader says otherwise. Ownership: whoever makes a reader closes it.
+ * unless a reader says otherwise. Ownership: whoever makes a reader releases it.
  *
  * <p>Errors of both methods are {@code LazyStateException}s whose {@code where} names object and
  * range: UNAVAILABLE (an I/O error, a retry may help), CORRUPT (the object is missing for good, or
  * shorter than asked), INVALID (the store refuses us: settings must change), CLOSED (the thread was
- * interrupted, its interrupt flag is set again; or the reader was closed).
+ * interrupted, its interrupt flag is set again; or the reader was released).
  */
 @Internal
-public interface RangedReader extends Closeable {
+public interface RangedReader {
 
     /**
      * Reads exactly {@code length} bytes at {@code offset}.
@@ -34,6 +33,5 @@ public interface RangedReader extends Closeable {
     int download(StoredObject object, long offset, long length, Path target);
 
     /** Gives back what the reader holds, if anything; reads under way may fail as CLOSED. */
-    @Override
-    default void close() {}
+    default void release() {}
 }

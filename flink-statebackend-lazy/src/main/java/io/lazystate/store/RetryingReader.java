@@ -34,7 +34,7 @@ public final class RetryingReader implements RangedReader {
     }
 
     @Override
-    public void close() {
-        reader.close();
+    public void release() {
+        reader.release();
     }
 }

@@ -92,7 +92,7 @@ final class S3Race {
 
     private final class Runner implements Runnable {
         private final S3Call call = new S3Call();
-        private @Nullable byte[] bytes;
+        private byte @Nullable [] bytes;
         private @Nullable LazyStateException error;
 
         @Override

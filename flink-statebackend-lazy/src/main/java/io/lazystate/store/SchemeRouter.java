@@ -13,9 +13,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Reads objects of S3 over connections of our own, and all others through Flink.
  *
- * <p>Our connections are taken with the first object of S3, and given back when this is closed. If
- * there can be none, or if the store refuses the first request while Flink's file system may read
- * (it may have other credentials, its delegation tokens say), everything goes through Flink.
+ * <p>Our connections are taken with the first object of S3, and given back when this is released.
+ * If there can be none, or if the store refuses the first request while Flink's file system may
+ * read (it may have other credentials, its delegation tokens say), everything goes through Flink.
  * Threads: any.
  */
 @Internal
@@ -30,10 +30,10 @@ public final class SchemeRouter implements RangedReader {
     private final Retries retries;
     private S3Clients.@Nullable Lease lease;
     private boolean asked;
-    private boolean closed;
+    private boolean released;
 
     /**
-     * @param flink reads everything else; it is closed with this
+     * @param flink reads everything else; it is released with this
      * @param config of the TaskManager, with the options of Flink's S3 file systems
      */
     public SchemeRouter(
@@ -97,7 +97,7 @@ public final class SchemeRouter implements RangedReader {
     }
 
     private synchronized @Nullable S3Connections connections(StoredObject object) {
-        if (closed) {
+        if (released) {
             throw S3Failures.closed(object.where(0, 0), null);
         }
         if (!asked) {
@@ -108,16 +108,16 @@ public final class SchemeRouter implements RangedReader {
     }
 
     @Override
-    public void close() {
+    public void release() {
         S3Clients.Lease held;
         synchronized (this) {
-            closed = true;
+            released = true;
             held = lease;
             lease = null;
         }
         if (held != null) {
             held.close();
         }
-        flink.close();
+        flink.release();
     }
 }
