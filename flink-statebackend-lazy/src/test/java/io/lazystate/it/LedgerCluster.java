@@ -51,8 +51,11 @@ final class LedgerCluster implements AutoCloseable {
                                 .build());
     }
 
-    static LedgerCluster start(String loadingMode) throws Exception {
-        Configuration settings = new Configuration();
+    /**
+     * @param storeSettings how the checkpoint store is reached
+     */
+    static LedgerCluster start(String loadingMode, Configuration storeSettings) throws Exception {
+        Configuration settings = new Configuration(storeSettings);
         settings.set(
                 StateBackendOptions.STATE_BACKEND, "io.lazystate.backend.LazyStateBackendFactory");
         settings.setString("state.backend.lazy.loading-mode", loadingMode);

@@ -3,6 +3,7 @@ package io.lazystate.store;
 import static io.lazystate.store.RangedReaderContract.failure;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.CapturedLog;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
@@ -19,12 +20,6 @@ import org.apache.flink.runtime.state.filesystem.FileStateHandle;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 import org.apache.logging.log4j.Level;
 import org.apache.logging.log4j.LogManager;
-import org.apache.logging.log4j.core.LogEvent;
-import org.apache.logging.log4j.core.LoggerContext;
-import org.apache.logging.log4j.core.appender.AbstractAppender;
-import org.apache.logging.log4j.core.config.Configurator;
-import org.apache.logging.log4j.core.config.LoggerConfig;
-import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -99,7 +94,7 @@ class SchemeRouterTest {
         Configuration settings = store.settings();
         settings.setString("fs.s3.aws.credentials.provider", "com.example.NoSuchProvider");
         List<String> log =
-                logged(
+                CapturedLog.of(
                         Level.INFO,
                         () -> {
                             router(settings).read(file("s3://state/o"), 0, 10);
@@ -136,7 +131,7 @@ class SchemeRouterTest {
         settings.setString("s3.access-key", "someone-else");
         SchemeRouter router = router(settings);
         List<String> log =
-                logged(
+                CapturedLog.of(
                         Level.WARN,
                         () -> {
                             router.read(object, 0, 10);
@@ -203,7 +198,7 @@ class SchemeRouterTest {
         unreadable.setString("s3.path-style-access", "hidden");
         store.failNext(R2Double.status(403, "SignatureDoesNotMatch"));
         List<String> log =
-                logged(
+                CapturedLog.of(
                         Level.DEBUG,
                         () -> {
                             SchemeRouter router = router(store.settings());
@@ -254,39 +249,6 @@ class SchemeRouterTest {
                                         .anyMatch(thread.getName()::startsWith))
                 .sorted(Comparator.comparing(Thread::getName))
                 .toList();
-    }
-
-    /** What is logged meanwhile, with stack traces. */
-    private static List<String> logged(Level level, Runnable action) {
-        List<String> lines = new ArrayList<>();
-        AbstractAppender appender =
-                new AbstractAppender("memory", null, null, true, Property.EMPTY_ARRAY) {
-                    @Override
-                    public synchronized void append(LogEvent event) {
-                        StringBuilder line =
-                                new StringBuilder(event.getMessage().getFormattedMessage());
-                        for (Throwable t = event.getThrown(); t != null; t = t.getCause()) {
-                            line.append('\n').append(t);
-                            for (Throwable suppressed : t.getSuppressed()) {
-                                line.append('\n').append(suppressed);
-                            }
-                        }
-                        lines.add(line.toString());
-                    }
-                };
-        appender.start();
-        LoggerContext context = LoggerContext.getContext(false);
-        LoggerConfig root = context.getConfiguration().getRootLogger();
-        Level before = root.getLevel();
-        root.addAppender(appender, null, null);
-        Configurator.setRootLevel(level);
-        try {
-            action.run();
-        } finally {
-            Configurator.setRootLevel(before);
-            root.removeAppender("memory");
-        }
-        return List.copyOf(lines);
     }
 
     /** Stands for Flink's file systems. */
