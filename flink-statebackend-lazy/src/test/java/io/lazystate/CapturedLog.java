@@ -2,7 +2,9 @@ package io.lazystate;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.logging.log4j.Level;
+import org.apache.logging.log4j.core.Appender;
 import org.apache.logging.log4j.core.LogEvent;
 import org.apache.logging.log4j.core.LoggerContext;
 import org.apache.logging.log4j.core.appender.AbstractAppender;
@@ -34,6 +36,8 @@ public final class CapturedLog {
         appender.start();
         LoggerConfig root = LoggerContext.getContext(false).getConfiguration().getRootLogger();
         Level before = root.getLevel();
+        Map<String, Appender> usual = Map.copyOf(root.getAppenders());
+        usual.forEach((name, other) -> limit(root, other, before));
         root.addAppender(appender, null, null);
         Configurator.setRootLevel(level);
         try {
@@ -41,10 +45,17 @@ public final class CapturedLog {
         } finally {
             Configurator.setRootLevel(before);
             root.removeAppender(appender.getName());
+            usual.forEach((name, other) -> limit(root, other, null));
         }
         synchronized (lines) {
             return List.copyOf(lines);
         }
+    }
+
+    /** The console goes on showing what it did before. */
+    private static void limit(LoggerConfig root, Appender appender, Level level) {
+        root.removeAppender(appender.getName());
+        root.addAppender(appender, level, null);
     }
 
     private static String text(LogEvent event) {
