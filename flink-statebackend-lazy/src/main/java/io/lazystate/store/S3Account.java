@@ -2,7 +2,6 @@ package io.lazystate.store;
 
 import java.net.URI;
 import java.time.Duration;
-import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.ReadableConfig;
@@ -15,8 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param providers class names of credentials providers, separated by commas
  */
-@Internal
-public record S3Account(
+record S3Account(
         Place place, @Nullable Keys keys, @Nullable String providers, @Nullable Role role) {
 
     /** Where the store is. */

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
@@ -250,6 +251,11 @@ final class S3Connections implements Closeable {
         if (got.startsWith("bytes " + range.from() + "-" + last + "/")) {
             return;
         }
+        if (response.contentRange() == null
+                && range.from() == 0
+                && Objects.equals(response.contentLength(), range.length())) {
+            return; // all of it is the range, too
+        }
         int slash = got.indexOf('/');
         String total = slash < 0 ? "" : got.substring(slash + 1);
         if (got.startsWith("bytes " + range.from() + "-")
@@ -300,8 +306,8 @@ final class S3Connections implements Closeable {
     @Override
     public void close() {
         closed = true;
-        threads.shutdownNow();
         running.forEach(call -> call.end(S3Call.End.CANCELLED));
+        threads.shutdownNow();
         deadlines.shutdownNow();
         try {
             if (!threads.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)

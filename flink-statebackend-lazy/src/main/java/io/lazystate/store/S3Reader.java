@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import org.apache.flink.annotation.Internal;
 
 /**
  * Reads objects of S3 and R2 by ranged GETs over connections that stay open.
@@ -18,8 +17,7 @@ import org.apache.flink.annotation.Internal;
  * interrupting the calling one ends the read at once. Memory: what {@code read} returns, twice if
  * hedged, and a buffer for each part.
  */
-@Internal
-public final class S3Reader implements RangedReader {
+final class S3Reader implements RangedReader {
 
     private final S3Connections connections;
     private final Retries retries;
@@ -57,7 +55,7 @@ public final class S3Reader implements RangedReader {
             complete = true;
             return crc32c;
         } catch (IOException e) {
-            complete = false;
+            complete = false; // the file could not be closed
             throw LocalFiles.failure(target, where, e);
         } finally {
             if (!complete) {

@@ -29,9 +29,9 @@ import org.apache.flink.core.fs.Path;
 import org.apache.flink.runtime.state.filesystem.FileStateHandle;
 
 /**
- * A store on loopback that answers GETs as R2 does, and refuses what R2 refuses: checksums that it
- * does not know, chunked signing, and any region but {@code auto}. It notes every request, and
- * fails as a test tells it.
+ * A store on loopback that answers GETs as R2 does, and refuses what R2 refuses or did at some
+ * time: all of the SDK's checksums, chunked signing, and any region but {@code auto} and its alias.
+ * It notes every request, and fails as a test tells it.
  */
 public final class R2Double implements AutoCloseable {
     public static final String BUCKET = "state";
@@ -114,6 +114,14 @@ public final class R2Double implements AutoCloseable {
             sendHead(exchange, range, range[0] + 1, object.length);
             exchange.getResponseBody()
                     .write(object, (int) range[0], (int) (range[1] - range[0] + 1));
+        };
+    }
+
+    /** Does not know of ranges. */
+    static Fault whole() {
+        return (store, exchange, object) -> {
+            exchange.sendResponseHeaders(200, object.length);
+            exchange.getResponseBody().write(object);
         };
     }
 
@@ -202,7 +210,7 @@ public final class R2Double implements AutoCloseable {
             error(exchange, 501, "NotImplemented");
         } else if (!scope.matches() || !scope.group(1).equals(ACCESS_KEY)) {
             error(exchange, 403, "SignatureDoesNotMatch");
-        } else if (!scope.group(2).equals("auto")) {
+        } else if (!scope.group(2).matches("auto|us-east-1|")) {
             error(exchange, 400, "InvalidRegionName");
         } else {
             return false;

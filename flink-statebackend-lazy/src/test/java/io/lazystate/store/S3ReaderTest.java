@@ -21,6 +21,8 @@ import org.apache.flink.runtime.state.filemerging.SegmentFileStateHandle;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Reads from a store that is as strict as R2, counted on its side of the wire. */
 class S3ReaderTest extends RangedReaderContract {
@@ -222,6 +224,76 @@ class S3ReaderTest extends RangedReaderContract {
         LazyStateException e = failure(() -> reader.read(object, 10, 20));
         assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
         assertThat(e).hasMessageContaining("bytes=10-29").hasMessageContaining("bytes 11-30/100");
+    }
+
+    @Test
+    void wholeObjectIsTakenOnlyIfTheWholeWasAskedFor() throws IOException {
+        StoredObject object = store("o", random(100), 100);
+        RangedReader reader = reader();
+        store.failNext(R2Double.whole(), R2Double.whole(), R2Double.whole());
+
+        assertThat(reader.read(object, 0, 100)).isEqualTo(random(100));
+        assertThat(failure(() -> reader.read(object, 0, 99)).kind()).isEqualTo(Kind.UNAVAILABLE);
+        assertThat(failure(() -> reader.read(object, 1, 99)).kind()).isEqualTo(Kind.UNAVAILABLE);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "401, InvalidAccessKeyId, INVALID, s3.access-key",
+        "403, AccessDenied, INVALID, s3.access-key",
+        "403, RequestTimeTooSkewed, INVALID, clock",
+        "301, PermanentRedirect, INVALID, s3.region",
+        "400, AuthorizationHeaderMalformed, INVALID, s3.region",
+        "400, ExpiredToken, UNAVAILABLE, retry",
+        "404, NoSuchBucket, CORRUPT, missing",
+        "408, RequestTimeout, UNAVAILABLE, retry",
+        "429, TooManyRequests, UNAVAILABLE, retry",
+        "500, InternalError, UNAVAILABLE, retry",
+        "503, SlowDown, UNAVAILABLE, retry"
+    })
+    void refusalsAreOfTheKindThatSaysWhatToDo(int status, String code, Kind kind, String remedy)
+            throws IOException {
+        StoredObject object = store("o", random(10), 10);
+        RangedReader reader = reader();
+        store.failNext(R2Double.status(status, code), R2Double.status(status, code));
+
+        LazyStateException read = failure(() -> reader.read(object, 0, 10));
+        LazyStateException download =
+                failure(() -> reader.download(object, 0, 10, directory.resolve("target")));
+
+        assertThat(List.of(read, download)).allMatch(e -> e.kind() == kind);
+        assertThat(read).hasMessageContaining(remedy).hasMessageContaining("o [0, 10)");
+        assertThat(store.ranges()).hasSize(2);
+    }
+
+    @Test
+    void localFileThatCannotBeWrittenIsNotTheStoresFault() throws IOException {
+        StoredObject object = store("o", random(10), 10);
+        Path target = directory.resolve("no such directory").resolve("target");
+
+        LazyStateException e = failure(() -> reader().download(object, 0, 10, target));
+
+        assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+        assertThat(e).hasMessageContaining("local").hasMessageContaining(target.toString());
+        assertThat(store.ranges()).isEmpty();
+    }
+
+    @Test
+    void downloadsLeaveConnectionsToReads() throws Exception {
+        StoredObject object = store("o", random(10), 10);
+        RangedReader reader = reader(new S3Limits(true, 4, 4, SHORT, LONG, NEVER, 0), 1);
+        store.failNext(R2Double.stall(), R2Double.stall(), R2Double.stall());
+        for (int i = 0; i < 3; i++) {
+            Path target = directory.resolve("target" + i);
+            new Thread(() -> failure(() -> reader.download(object, 0, 10, target))).start();
+            store.awaitStalled();
+        }
+
+        LazyStateException fourth =
+                failure(() -> reader.download(object, 0, 10, directory.resolve("target3")));
+
+        assertThat(fourth).hasMessageContaining("busy");
+        assertThat(reader.read(object, 0, 10)).hasSize(10);
     }
 
     @Test
