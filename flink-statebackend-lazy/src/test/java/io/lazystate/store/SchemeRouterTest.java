@@ -213,6 +213,7 @@ class SchemeRouterTest {
 
         assertThat(log).anyMatch(line -> line.contains("Reads S3 directly"));
         assertThat(log).anyMatch(line -> line.contains("cannot be read"));
+        assertThat(log).as("the SDK's log too").anyMatch(line -> line.contains("Sending Request"));
         assertThat(log)
                 .noneMatch(line -> line.contains(R2Double.SECRET_KEY) || line.contains("hidden"));
     }
