@@ -57,6 +57,16 @@ class LayeringTest {
                     .allowEmptyShould(true);
 
     @ArchTest
+    static final ArchRule theSdkOfS3StaysBehindTheStore =
+            noClasses()
+                    .that()
+                    .resideOutsideOfPackage("io.lazystate.store..")
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage("software.amazon..", "org.apache.hc..")
+                    .because("the other packages reach stores through RangedReader");
+
+    @ArchTest
     static void importsGoDown(JavaClasses classes) {
         for (int i = 1; i < LAYERS.size(); i++) {
             noClasses()

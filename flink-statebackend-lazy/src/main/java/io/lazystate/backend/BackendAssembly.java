@@ -127,7 +127,9 @@ final class BackendAssembly<K> {
                         parameters.getOperatorIdentifier(), settings.hydrationConnections());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reader = ports.reader();
+        this.reader =
+                ports.reader(
+                        parameters.getEnv().getTaskManagerInfo().getConfiguration(), settings.s3());
         this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
@@ -142,6 +144,7 @@ final class BackendAssembly<K> {
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
+            cancel.registerCloseable(reader::release);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();

@@ -4,6 +4,7 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.run.RunFormat;
+import io.lazystate.store.S3Limits;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.List;
@@ -20,7 +21,8 @@ record LazySettings(
         long extentBytes,
         long pageCacheBytes,
         List<String> preloadStates,
-        Duration maxBlockingTime)
+        Duration maxBlockingTime,
+        S3Limits s3)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -30,10 +32,7 @@ record LazySettings(
      * @throws LazyStateException INVALID, naming the option
      */
     static LazySettings from(ReadableConfig config) {
-        int connections = config.get(LazyStateOptions.HYDRATION_CONNECTIONS);
-        if (connections < 1) {
-            throw invalid(LazyStateOptions.HYDRATION_CONNECTIONS, connections, "at least 1");
-        }
+        int connections = atLeastOne(config, LazyStateOptions.HYDRATION_CONNECTIONS);
         return new LazySettings(
                 config.get(LazyStateOptions.LOADING_MODE),
                 config.get(LazyStateOptions.HYDRATION_ENABLED),
@@ -42,7 +41,39 @@ record LazySettings(
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
-                config.get(LazyStateOptions.MAX_BLOCKING_TIME));
+                config.get(LazyStateOptions.MAX_BLOCKING_TIME),
+                s3(config));
+    }
+
+    private static S3Limits s3(ReadableConfig config) {
+        double share = config.get(LazyStateOptions.S3_HEDGING_SHARE);
+        if (!(share >= 0 && share <= 1)) {
+            throw invalid(LazyStateOptions.S3_HEDGING_SHARE, share, "between 0 and 1");
+        }
+        return new S3Limits(
+                config.get(LazyStateOptions.S3_ENABLED),
+                atLeastOne(config, LazyStateOptions.S3_CONNECTIONS),
+                atLeastOne(config, LazyStateOptions.S3_DOWNLOAD_PARTS),
+                positive(config, LazyStateOptions.S3_ACQUIRE_TIMEOUT),
+                positive(config, LazyStateOptions.S3_ATTEMPT_TIMEOUT),
+                config.get(LazyStateOptions.S3_HEDGING_DELAY),
+                share);
+    }
+
+    private static int atLeastOne(ReadableConfig config, ConfigOption<Integer> option) {
+        int value = config.get(option);
+        if (value < 1) {
+            throw invalid(option, value, "at least 1");
+        }
+        return value;
+    }
+
+    private static Duration positive(ReadableConfig config, ConfigOption<Duration> option) {
+        Duration value = config.get(option);
+        if (value.toMillis() < 1) {
+            throw invalid(option, value, "above zero");
+        }
+        return value;
     }
 
     RunFormat runFormat() {

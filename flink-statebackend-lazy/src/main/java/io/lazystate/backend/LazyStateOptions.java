@@ -70,5 +70,56 @@ public final class LazyStateOptions {
                             "How long a restore waits for preload.states; what is not there by then"
                                     + " is loaded like the rest.");
 
+    public static final ConfigOption<Boolean> S3_ENABLED =
+            ConfigOptions.key("state.backend.lazy.s3.enabled")
+                    .booleanType()
+                    .defaultValue(true)
+                    .withDescription(
+                            "Whether s3 paths are read over connections of the backend's own,"
+                                    + " which stay open. Without them, Flink's file system reads.");
+
+    public static final ConfigOption<Integer> S3_CONNECTIONS =
+            ConfigOptions.key("state.backend.lazy.s3.connections")
+                    .intType()
+                    .defaultValue(64)
+                    .withDescription(
+                            "Connections to S3 that a TaskManager has open at the same time. Reads"
+                                    + " that a task waits for keep a quarter to themselves.");
+
+    public static final ConfigOption<Integer> S3_DOWNLOAD_PARTS =
+            ConfigOptions.key("state.backend.lazy.s3.download-parts")
+                    .intType()
+                    .defaultValue(4)
+                    .withDescription(
+                            "Equal parts in which a large file is fetched at the same time.");
+
+    public static final ConfigOption<Duration> S3_ACQUIRE_TIMEOUT =
+            ConfigOptions.key("state.backend.lazy.s3.acquire-timeout")
+                    .durationType()
+                    .defaultValue(Duration.ofSeconds(30))
+                    .withDescription("How long a request waits for a free connection.");
+
+    public static final ConfigOption<Duration> S3_ATTEMPT_TIMEOUT =
+            ConfigOptions.key("state.backend.lazy.s3.attempt-timeout")
+                    .durationType()
+                    .defaultValue(Duration.ofSeconds(10))
+                    .withDescription(
+                            "After which a request that is not answered, or stalls, is given up and"
+                                    + " tried again.");
+
+    public static final ConfigOption<Duration> S3_HEDGING_DELAY =
+            ConfigOptions.key("state.backend.lazy.s3.hedging-delay")
+                    .durationType()
+                    .defaultValue(Duration.ofMillis(500))
+                    .withDescription(
+                            "After which a read that is not answered is sent a second time; 0 for"
+                                    + " never.");
+
+    public static final ConfigOption<Double> S3_HEDGING_SHARE =
+            ConfigOptions.key("state.backend.lazy.s3.hedging-share")
+                    .doubleType()
+                    .defaultValue(0.05)
+                    .withDescription("Share of all reads that may be sent a second time.");
+
     private LazyStateOptions() {}
 }

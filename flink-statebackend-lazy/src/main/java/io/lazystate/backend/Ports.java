@@ -4,23 +4,49 @@ import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
+import io.lazystate.store.Retries;
 import io.lazystate.store.RetryingReader;
+import io.lazystate.store.S3Clients;
+import io.lazystate.store.S3Limits;
+import io.lazystate.store.SchemeRouter;
 import io.lazystate.store.StateHandleReader;
 import java.io.Serializable;
 import java.util.concurrent.ThreadLocalRandom;
+import org.apache.flink.configuration.ReadableConfig;
 
 /** How a backend reaches the store, and who else sees what it counts. */
 interface Ports extends Serializable {
     /** Attempts of one read before the task fails: some seconds of trouble are bridged. */
     int READ_ATTEMPTS = 6;
 
-    /** The store through Flink's file systems, each read attempted a bounded number of times. */
-    Ports DEFAULT = new Ports() {};
+    /** S3 over connections of our own, everything else through Flink's file systems. */
+    Ports DEFAULT =
+            new Ports() {
+                private static final long serialVersionUID = 1L;
 
-    /** The reader of a new keyed backend; every byte it fetches passes here. */
+                @Override
+                public RangedReader reader(ReadableConfig taskManager, S3Limits s3) {
+                    return new SchemeRouter(
+                            reader(), S3Clients.SHARED, taskManager, s3, Ports.retries());
+                }
+            };
+
+    /**
+     * The reader of a new keyed backend, which releases it; every byte it fetches passes here.
+     *
+     * @param taskManager its options, secrets included
+     */
+    default RangedReader reader(ReadableConfig taskManager, S3Limits s3) {
+        return reader();
+    }
+
+    /** The store through Flink's file systems, each read attempted a bounded number of times. */
     default RangedReader reader() {
-        return new RetryingReader(
-                new StateHandleReader(),
+        return new RetryingReader(new StateHandleReader(), retries());
+    }
+
+    private static Retries retries() {
+        return new Retries(
                 READ_ATTEMPTS,
                 new Backoff(100, 5_000, () -> ThreadLocalRandom.current().nextDouble()),
                 Thread::sleep);

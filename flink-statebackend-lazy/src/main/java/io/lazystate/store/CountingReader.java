@@ -38,6 +38,11 @@ public final class CountingReader implements RangedReader {
         return crc32c;
     }
 
+    @Override
+    public void release() {
+        reader.release();
+    }
+
     /** Requests of both kinds. */
     public long requests() {
         return pageReads() + fileReads();

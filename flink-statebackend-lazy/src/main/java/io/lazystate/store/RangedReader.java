@@ -6,11 +6,13 @@ import org.apache.flink.annotation.Internal;
 /**
  * The read port: fetches byte ranges of immutable objects.
  *
- * <p>Units: offsets and lengths in bytes. Threads: any. Cost: one request a call, however it ends.
+ * <p>Units: offsets and lengths in bytes. Threads: any. Cost: one request a call, however it ends,
+ * unless a reader says otherwise. Ownership: whoever makes a reader releases it.
  *
  * <p>Errors of both methods are {@code LazyStateException}s whose {@code where} names object and
  * range: UNAVAILABLE (an I/O error, a retry may help), CORRUPT (the object is missing for good, or
- * shorter than asked), CLOSED (the thread was interrupted; its interrupt flag is set again).
+ * shorter than asked), INVALID (the store refuses us: settings must change), CLOSED (the thread was
+ * interrupted, its interrupt flag is set again; or the reader was released).
  */
 @Internal
 public interface RangedReader {
@@ -29,4 +31,7 @@ public interface RangedReader {
      * broken local disk is UNAVAILABLE too, and the message says so.
      */
     int download(StoredObject object, long offset, long length, Path target);
+
+    /** Gives back what the reader holds, if anything; reads under way may fail as CLOSED. */
+    default void release() {}
 }

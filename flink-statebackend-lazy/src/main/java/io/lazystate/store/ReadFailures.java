@@ -36,26 +36,34 @@ final class ReadFailures {
                     Kind.CLOSED, where, "the read was interrupted; nothing is lost", e);
         }
         if (isMissing(e)) {
-            return new LazyStateException(
-                    Kind.CORRUPT,
-                    where,
-                    "the object is missing: "
-                            + e
-                            + "; restore from a backup copy, or from an"
-                            + " older checkpoint",
-                    e);
+            return missing(where, e);
         }
         if (e instanceof EOFException end) {
             return tooShort(where, -1, end);
         }
+        return unavailable(where, e.toString(), e);
+    }
+
+    static LazyStateException unavailable(Where where, String problem, @Nullable Exception e) {
         return new LazyStateException(
-                Kind.UNAVAILABLE, where, "cannot read: " + e + "; a retry may help", e);
+                Kind.UNAVAILABLE, where, "cannot read: " + problem + "; a retry may help", e);
+    }
+
+    static LazyStateException missing(Where where, Exception e) {
+        return new LazyStateException(
+                Kind.CORRUPT,
+                where,
+                "the object is missing: "
+                        + e
+                        + "; restore from a backup copy, or from an"
+                        + " older checkpoint",
+                e);
     }
 
     /**
      * @param length of the object if it is known, else negative
      */
-    static LazyStateException tooShort(Where where, long length, @Nullable EOFException e) {
+    static LazyStateException tooShort(Where where, long length, @Nullable Exception e) {
         String known = length < 0 ? "" : ": it has " + length + " bytes";
         return new LazyStateException(
                 Kind.CORRUPT,

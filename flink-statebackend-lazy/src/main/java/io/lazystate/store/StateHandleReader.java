@@ -1,12 +1,10 @@
 package io.lazystate.store;
 
-import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.zip.CRC32C;
 import org.apache.flink.annotation.Internal;
@@ -27,7 +25,7 @@ public final class StateHandleReader implements RangedReader {
 
     @Override
     public byte[] read(StoredObject object, long offset, int length) {
-        Where where = checkedRange(object, offset, length);
+        Where where = object.checkedRange(offset, length);
         byte[] bytes = new byte[length];
         try (FSDataInputStream in = open(object, offset)) {
             readFully(in, bytes, length);
@@ -39,7 +37,7 @@ public final class StateHandleReader implements RangedReader {
 
     @Override
     public int download(StoredObject object, long offset, long length, Path target) {
-        Where where = checkedRange(object, offset, length);
+        Where where = object.checkedRange(offset, length);
         boolean complete = false;
         try {
             int crc32c = copy(object, offset, length, target, where);
@@ -51,20 +49,9 @@ public final class StateHandleReader implements RangedReader {
             throw ReadFailures.toException(e, where);
         } finally {
             if (!complete) {
-                deleteQuietly(target);
+                LocalFiles.deleteQuietly(target);
             }
         }
-    }
-
-    private static Where checkedRange(StoredObject object, long offset, long length) {
-        Where where = object.where(offset, length);
-        if (offset < 0 || length < 0) {
-            throw new LazyStateException(Kind.INTERNAL, where, "negative offset or length", null);
-        }
-        if (length > object.length() - offset) {
-            throw ReadFailures.tooShort(where, object.length(), null);
-        }
-        return where;
     }
 
     private static FSDataInputStream open(StoredObject object, long offset) throws IOException {
@@ -100,52 +87,20 @@ public final class StateHandleReader implements RangedReader {
             throws IOException {
         CRC32C crc = new CRC32C();
         byte[] buffer = new byte[(int) Math.min(BUFFER_BYTES, Math.max(length, 1))];
-        try (OutputStream out = newFile(target, where);
+        try (OutputStream out = LocalFiles.create(target, where);
                 FSDataInputStream in = open(object, offset)) {
             for (long left = length; left > 0; ) {
                 int chunk = (int) Math.min(left, buffer.length);
                 readFully(in, buffer, chunk);
                 crc.update(buffer, 0, chunk);
-                writeLocal(out, buffer, chunk, target, where);
+                try {
+                    out.write(buffer, 0, chunk);
+                } catch (IOException e) {
+                    throw LocalFiles.failure(target, where, e);
+                }
                 left -= chunk;
             }
         }
         return (int) crc.getValue();
-    }
-
-    private static OutputStream newFile(Path target, Where where) {
-        try {
-            return Files.newOutputStream(target);
-        } catch (IOException e) {
-            throw localFailure(target, where, e);
-        }
-    }
-
-    private static void writeLocal(
-            OutputStream out, byte[] buffer, int length, Path target, Where where) {
-        try {
-            out.write(buffer, 0, length);
-        } catch (IOException e) {
-            throw localFailure(target, where, e);
-        }
-    }
-
-    private static LazyStateException localFailure(Path target, Where where, IOException e) {
-        if (ReadFailures.isInterrupt(e)) {
-            return ReadFailures.toException(e, where);
-        }
-        return new LazyStateException(
-                Kind.UNAVAILABLE,
-                where,
-                "cannot write the local file " + target + ": " + e + "; check the local disk",
-                e);
-    }
-
-    private static void deleteQuietly(Path target) {
-        try {
-            Files.deleteIfExists(target);
-        } catch (IOException e) {
-            // The error under way says more than a file that stays behind in a scratch directory.
-        }
     }
 }

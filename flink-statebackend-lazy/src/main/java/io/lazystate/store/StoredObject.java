@@ -1,5 +1,7 @@
 package io.lazystate.store;
 
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import java.util.Objects;
 import org.apache.flink.annotation.Internal;
@@ -45,6 +47,18 @@ public record StoredObject(String name, long length, StreamStateHandle handle) {
     /** A range of the object, for errors. */
     public Where where(long offset, long rangeLength) {
         return Where.object(location()).withRange(offset, rangeLength);
+    }
+
+    /** The range, if the object is said to have it; throws CORRUPT or INTERNAL else. */
+    Where checkedRange(long offset, long rangeLength) {
+        Where where = where(offset, rangeLength);
+        if (offset < 0 || rangeLength < 0) {
+            throw new LazyStateException(Kind.INTERNAL, where, "negative offset or length", null);
+        }
+        if (rangeLength > length - offset) {
+            throw ReadFailures.tooShort(where, length, null);
+        }
+        return where;
     }
 
     @Override

@@ -3,8 +3,10 @@
  *
  * <p>A leaf: it knows Flink's stream handles and nothing of runs, manifests or RocksDB. Every byte
  * that the backend fetches passes {@link io.lazystate.store.RangedReader}, so requests are counted,
- * retried and made to fail in one place. The usual stack, outermost first: {@code RetryingReader},
- * {@code CountingReader}, {@code StateHandleReader}; in that order a retry counts as a request.
+ * retried and made to fail in one place. {@code SchemeRouter} tells objects of S3 from others: the
+ * first go to {@code S3Reader}, which retries by itself, part by part; the others to {@code
+ * RetryingReader} over {@code StateHandleReader}. Only classes named S3 know the AWS SDK, and none
+ * of them shows it.
  */
 @NullMarked
 package io.lazystate.store;

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.core.fs.FSDataInputStream;
 import org.apache.flink.core.fs.FileStatus;
@@ -19,6 +20,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 abstract class CheckpointStoreContract {
     /** The URI of a directory for the checkpoints of one case. */
     abstract String directory(String name);
+
+    /** How the store is reached, beside what its file system knows already. */
+    Configuration storeSettings() {
+        return new Configuration();
+    }
 
     /** Whether Flink deletes the file of a stream whose thread is interrupted in its last write. */
     abstract boolean interruptedWritesLeaveNothing();
@@ -35,7 +41,7 @@ abstract class CheckpointStoreContract {
         String first = directory(mode + "-first");
         String second = directory(mode + "-second");
         List<Path> orphans;
-        try (LedgerCluster cluster = LedgerCluster.start(mode)) {
+        try (LedgerCluster cluster = LedgerCluster.start(mode, storeSettings())) {
             var failed = cluster.run(first, new LedgerJob.Execution(history, 2, 1_000, 2_000));
             assertThat(failed.status()).isEqualTo(JobStatus.FAILED);
             assertThat(cluster.counted(failed.job(), "bytesRead")).isPositive();

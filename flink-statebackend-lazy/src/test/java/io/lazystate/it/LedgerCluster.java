@@ -67,9 +67,11 @@ final class LedgerCluster implements AutoCloseable {
         return start(loadingMode, new Configuration());
     }
 
-    /** As above, with further settings of the cluster. */
+    /**
+     * As above, with further settings of the cluster, such as how its checkpoint store is reached.
+     */
     static LedgerCluster start(String loadingMode, Configuration more) throws Exception {
-        Configuration settings = new Configuration();
+        Configuration settings = new Configuration(more);
         settings.set(
                 StateBackendOptions.STATE_BACKEND, "io.lazystate.backend.LazyStateBackendFactory");
         settings.setString("state.backend.lazy.loading-mode", loadingMode);
@@ -107,7 +109,6 @@ final class LedgerCluster implements AutoCloseable {
     Outcome runBatch(LedgerJob.Execution execution, Configuration more) throws Exception {
         Configuration settings = new Configuration(jobSettings);
         settings.set(ExecutionOptions.RUNTIME_MODE, RuntimeExecutionMode.BATCH);
-        settings.addAll(more);
         return run(LedgerJob.batchGraph(settings, execution));
     }
 
@@ -171,7 +172,6 @@ final class LedgerCluster implements AutoCloseable {
     private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {
         Configuration settings = new Configuration(jobSettings);
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
-        settings.addAll(more);
         return LedgerJob.graph(settings, execution);
     }
 

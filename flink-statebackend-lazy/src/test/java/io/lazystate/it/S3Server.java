@@ -24,8 +24,8 @@ import org.apache.flink.configuration.Configuration;
  *
  * <p>Ownership: closing ends the process; so does the end of this one.
  */
-final class S3Server implements AutoCloseable {
-    static final String BUCKET = "checkpoints";
+public final class S3Server implements AutoCloseable {
+    public static final String BUCKET = "checkpoints";
 
     private static final String ACCESS_KEY = "key";
     private static final String SECRET_KEY = "secret";
@@ -36,19 +36,21 @@ final class S3Server implements AutoCloseable {
 
     private final Process process;
     private final int port;
+    private final Path bucket;
 
-    private S3Server(Process process, int port) {
+    private S3Server(Process process, int port, Path bucket) {
         this.process = process;
         this.port = port;
+        this.bucket = bucket;
     }
 
     /**
      * @param jar the server with its libraries
      * @param directory for its settings and its objects
      */
-    static S3Server start(Path jar, Path directory) throws IOException {
+    public static S3Server start(Path jar, Path directory) throws IOException {
         Path objects = Files.createDirectories(directory.resolve("objects"));
-        Files.createDirectories(objects.resolve(BUCKET));
+        Path bucket = Files.createDirectories(objects.resolve(BUCKET));
         Path settings = directory.resolve("s3proxy.conf");
         Files.write(
                 settings,
@@ -74,15 +76,21 @@ final class S3Server implements AutoCloseable {
                         .redirectErrorStream(true)
                         .start();
         try {
-            return new S3Server(process, awaitPort(process));
+            return new S3Server(process, awaitPort(process), bucket);
         } catch (IOException | RuntimeException e) {
             process.destroyForcibly();
             throw e;
         }
     }
 
+    /** Stores an object behind the server's back, and returns its URI. */
+    public String put(String key, byte[] content) throws IOException {
+        Files.write(bucket.resolve(key), content);
+        return "s3://" + BUCKET + "/" + key;
+    }
+
     /** How Flink's S3 file system reaches the server. */
-    Configuration clientSettings() {
+    public Configuration clientSettings() {
         Configuration settings = new Configuration();
         settings.setString("s3.endpoint", "http://127.0.0.1:" + port);
         settings.setString("s3.path-style-access", "true");

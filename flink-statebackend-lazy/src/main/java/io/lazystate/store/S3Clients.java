@@ -1,0 +1,128 @@
+package io.lazystate.store;
+
+import java.io.Closeable;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.ReadableConfig;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The S3 connections of a TaskManager: one set for each account and limits, shared by all backends
+ * that use it, closed when the last of them gives it back.
+ *
+ * <p>Threads: any. What cannot be opened is remembered, since finding that out may take seconds,
+ * and told once in the log.
+ */
+@Internal
+public final class S3Clients {
+
+    /** Of this class loader: the TaskManager's, or the job's if the plugin is in its jar. */
+    public static final S3Clients SHARED = new S3Clients();
+
+    private static final Logger LOG = LoggerFactory.getLogger(S3Clients.class);
+    private static final int FAILURES_KEPT = 16;
+
+    private final Map<Use, Shared> open = new HashMap<>();
+    private final Map<Use, Boolean> failed =
+            new LinkedHashMap<>() {
+                private static final long serialVersionUID = 1L;
+
+                @Override
+                protected boolean removeEldestEntry(Map.Entry<Use, Boolean> eldest) {
+                    return size() > FAILURES_KEPT;
+                }
+            };
+
+    private record Use(S3Account account, S3Limits limits) {}
+
+    private static final class Shared {
+        private final S3Connections connections;
+        private int users;
+
+        Shared(S3Connections connections) {
+            this.connections = connections;
+        }
+    }
+
+    /** One user's share of some connections; closing it gives it back, once. */
+    static final class Lease implements Closeable {
+        private final S3Connections connections;
+        private final Runnable giveBack;
+        private boolean closed;
+
+        private Lease(S3Connections connections, Runnable giveBack) {
+            this.connections = connections;
+            this.giveBack = giveBack;
+        }
+
+        S3Connections connections() {
+            return connections;
+        }
+
+        @Override
+        public synchronized void close() {
+            if (!closed) {
+                closed = true;
+                giveBack.run();
+            }
+        }
+    }
+
+    /** Connections by a TaskManager's options, or null if there can be none. */
+    @Nullable Lease lease(ReadableConfig config, S3Limits limits) {
+        S3Account account;
+        try {
+            account = S3Account.from(config);
+        } catch (RuntimeException e) {
+            // Not the message: Flink's quote the value.
+            LOG.warn(
+                    "S3 is read through Flink's file system: an s3 option cannot be read ({})",
+                    e.getClass().getName());
+            return null;
+        }
+        return lease(account, limits);
+    }
+
+    private synchronized @Nullable Lease lease(S3Account account, S3Limits limits) {
+        Use use = new Use(account, limits);
+        if (failed.containsKey(use)) {
+            return null;
+        }
+        Shared shared = open.get(use);
+        if (shared == null) {
+            try {
+                shared = new Shared(new S3Connections(account, limits));
+            } catch (RuntimeException | LinkageError e) {
+                failed.put(use, true);
+                LOG.warn(
+                        "S3 is read through Flink's file system, since connections of our own to"
+                                + " {} cannot be opened: {}",
+                        account,
+                        e.toString());
+                return null;
+            }
+            open.put(use, shared);
+            LOG.info("Reads S3 directly: {}, {}", account, limits);
+        }
+        shared.users++;
+        return new Lease(shared.connections, () -> giveBack(use));
+    }
+
+    private void giveBack(Use use) {
+        S3Connections last = null;
+        synchronized (this) {
+            Shared shared = open.get(use);
+            if (shared != null && --shared.users == 0) {
+                open.remove(use);
+                last = shared.connections;
+            }
+        }
+        if (last != null) {
+            last.close();
+        }
+    }
+}
