@@ -2,6 +2,10 @@ package io.lazystate.backend;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ByteRate;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.HydrationPace;
+import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
@@ -13,7 +17,9 @@ import io.lazystate.restore.CheckpointContents;
 import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
+import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
+import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,9 +28,12 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
@@ -32,6 +41,7 @@ import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
+import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
@@ -68,6 +78,13 @@ final class BackendAssembly<K> {
     /** Hydration starts with the first record, or after this if none comes. */
     private static final long HYDRATION_DELAY_SECONDS = 3;
 
+    /** Between attempts at a store that is away: from a second to a minute. */
+    private static final Backoff HYDRATION_BACKOFF =
+            new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
+
+    /** Of all tasks of this process. */
+    private static final ByteRate RATE = new ByteRate(System::nanoTime);
+
     /** Where and how the local database runs. */
     record Local(
             File directory,
@@ -93,6 +110,7 @@ final class BackendAssembly<K> {
     private final LoaderThreads threads;
     private final RangedReader reader;
     private final PageLoader loader;
+    private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
 
@@ -116,7 +134,9 @@ final class BackendAssembly<K> {
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.reader = ports.reader();
-        this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
+        this.sleeper = ports.sleeper();
+        this.loader =
+                new PageLoader(reader, threads.executor(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
                         parameters.getTtlTimeProvider(),
@@ -141,10 +161,10 @@ final class BackendAssembly<K> {
             List<Manifest> manifests =
                     handles.isEmpty()
                             ? null
-                            : CheckpointContents.read(handles, reader, threads.demand());
+                            : CheckpointContents.read(handles, reader, threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
             if (manifests != null) {
-                restore(database, manifests, keySerializer, start);
+                restore(database, handles, manifests, keySerializer, start);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -180,6 +200,7 @@ final class BackendAssembly<K> {
 
     private void restore(
             LocalDatabase<K> database,
+            Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
             StateSerializerProvider<K> keySerializer,
             long start)
@@ -194,26 +215,24 @@ final class BackendAssembly<K> {
                         database.addRestored(
                                 metaInfo, layout, parameters.getCancelStreamRegistry()));
         PagedRocksDB db = database.paged();
-        Hydrator hydrator =
-                new Hydrator(
-                        parameters.getOperatorIdentifier(),
-                        db.linker(),
-                        loader,
-                        settings.runFormat(),
-                        work,
-                        threads.hydration(),
-                        settings.hydrationConnections());
-        int cold = db.coldExtents().size();
+        warnOfUnknownStates(database.states().keySet());
+        Hydrator hydrator = hydrator(db);
+        List<ColdExtent> cold = db.coldExtents();
         load(hydrator, db);
+        List<ColdExtent> left = db.coldExtents();
         LOG.info(
-                "Restored {} in mode {} from {} handles: {} of {} extents are cold, in {} ms",
+                "Restored {} from checkpoint {} ({} handles) in {} ms, in {}: {} of {} extents,"
+                        + " {} of {} bytes are cold",
                 parameters.getOperatorIdentifier(),
-                settings.loadingMode(),
-                manifests.size(),
-                db.coldExtents().size(),
-                cold,
-                millisSince(start));
-        if (settings.hydrationEnabled() && !db.coldExtents().isEmpty()) {
+                checkpoint(handles),
+                handles.size(),
+                millisSince(start),
+                settings,
+                left.size(),
+                cold.size(),
+                bytes(left),
+                bytes(cold));
+        if (settings.hydrationEnabled() && !left.isEmpty()) {
             threads.startHydrator(
                     () -> {
                         db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
@@ -222,24 +241,75 @@ final class BackendAssembly<K> {
         }
     }
 
+    private Hydrator hydrator(PagedRocksDB db) {
+        return new Hydrator(
+                parameters.getOperatorIdentifier(),
+                db.linker(),
+                loader,
+                threads.executor(),
+                new HydrationSettings(
+                        settings.runFormat(),
+                        work,
+                        settings.hydrationConnections(),
+                        settings.preloadStates(),
+                        settings.hydrationMaxBytesPerSecond()),
+                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE));
+    }
+
+    private void warnOfUnknownStates(Set<String> known) {
+        List<String> unknown =
+                settings.preloadStates().stream().filter(name -> !known.contains(name)).toList();
+        if (!unknown.isEmpty()) {
+            LOG.warn(
+                    "{} names states that {} does not have: {}; it has {}",
+                    LazyStateOptions.PRELOAD_STATES.key(),
+                    parameters.getOperatorIdentifier(),
+                    unknown,
+                    known);
+        }
+    }
+
+    /** The ids that the handles tell, several after some kinds of rescale. */
+    private static String checkpoint(Collection<KeyedStateHandle> handles) {
+        return handles.stream()
+                .filter(IncrementalKeyedStateHandle.class::isInstance)
+                .map(handle -> ((IncrementalKeyedStateHandle) handle).getCheckpointId())
+                .distinct()
+                .map(String::valueOf)
+                .collect(Collectors.joining(", "));
+    }
+
+    private static long bytes(List<ColdExtent> extents) {
+        return extents.stream().mapToLong(ColdExtent::bytes).sum();
+    }
+
     /** Loads what the mode asks for while the task waits. */
     private void load(Hydrator hydrator, PagedRocksDB db) {
         switch (settings.loadingMode()) {
             case EAGER -> hydrator.hydrate(state -> true, () -> true);
-            case HYBRID -> {
-                long deadline = System.nanoTime() + settings.maxBlockingTime().toNanos();
-                BooleanSupplier inTime = () -> System.nanoTime() < deadline;
-                hydrator.hydrate(settings.preloadStates()::contains, inTime);
-                if (!inTime.getAsBoolean()) {
-                    LOG.warn(
-                            "{} was reached by {}; what is not loaded yet is loaded lazily",
-                            LazyStateOptions.MAX_BLOCKING_TIME.key(),
-                            parameters.getOperatorIdentifier());
-                }
-            }
+            case HYBRID -> preload(hydrator, settings.preloadStates()::contains);
             case LAZY -> {}
         }
         db.settle();
+    }
+
+    /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
+    private void preload(Hydrator hydrator, Predicate<String> states) {
+        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
+        if (preloaded.expired()) {
+            LOG.warn(
+                    "{} was reached by {}; what is not loaded yet is loaded lazily",
+                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
+                    parameters.getOperatorIdentifier());
+        }
+        if (preloaded.firstFailure() != null) {
+            LOG.warn(
+                    "{} extents of {} could not be loaded before it runs, and are loaded lazily:"
+                            + " {}",
+                    preloaded.failures(),
+                    parameters.getOperatorIdentifier(),
+                    preloaded.firstFailure().getMessage());
+        }
     }
 
     private RocksDBKeyedStateBackend<K> assemble(

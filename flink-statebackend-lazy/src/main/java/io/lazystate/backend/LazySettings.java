@@ -16,6 +16,7 @@ record LazySettings(
         LoadingMode loadingMode,
         boolean hydrationEnabled,
         int hydrationConnections,
+        long hydrationMaxBytesPerSecond,
         int pageBytes,
         long extentBytes,
         long pageCacheBytes,
@@ -38,6 +39,7 @@ record LazySettings(
                 config.get(LazyStateOptions.LOADING_MODE),
                 config.get(LazyStateOptions.HYDRATION_ENABLED),
                 connections,
+                optionalBytes(config, LazyStateOptions.HYDRATION_MAX_BYTES_PER_SECOND),
                 (int) bytes(config, LazyStateOptions.PAGE_SIZE, Integer.MAX_VALUE / 16),
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
@@ -47,6 +49,11 @@ record LazySettings(
 
     RunFormat runFormat() {
         return RunFormat.ofPages(pageBytes);
+    }
+
+    /** 0 if the option is not set. */
+    private static long optionalBytes(ReadableConfig config, ConfigOption<MemorySize> option) {
+        return config.getOptional(option).isEmpty() ? 0 : bytes(config, option, Long.MAX_VALUE);
     }
 
     private static long bytes(ReadableConfig config, ConfigOption<MemorySize> option, long most) {
@@ -68,7 +75,7 @@ record LazySettings(
                         + "; set it to a value "
                         + range
                         + ", or remove it for the default "
-                        + option.defaultValue(),
+                        + (option.hasDefaultValue() ? option.defaultValue() : "(no limit)"),
                 null);
     }
 }

@@ -30,6 +30,14 @@ public final class LazyStateOptions {
                     .defaultValue(4)
                     .withDescription("Files that a task fetches at the same time for hydration.");
 
+    public static final ConfigOption<MemorySize> HYDRATION_MAX_BYTES_PER_SECOND =
+            ConfigOptions.key("state.backend.lazy.hydration.max-bytes-per-second")
+                    .memoryType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "How many bytes a second the tasks of a TaskManager together fetch for"
+                                    + " hydration, on average. No limit if it is not set.");
+
     public static final ConfigOption<MemorySize> PAGE_SIZE =
             ConfigOptions.key("state.backend.lazy.page-size")
                     .memoryType()

@@ -1,5 +1,7 @@
 package io.lazystate.backend;
 
+import io.lazystate.loading.LoadExecutor;
+import io.lazystate.metrics.LoadCause;
 import java.io.Closeable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -38,18 +40,19 @@ final class LoaderThreads implements Closeable {
         hydration = pool("lazy-state-hydration-" + operator, connections);
     }
 
-    ExecutorService demand() {
-        return demand;
+    LoadExecutor executor() {
+        return this::execute;
+    }
+
+    private void execute(LoadCause cause, long bytes, LoadExecutor.Request request) {
+        boolean waitedFor = cause.isBefore(LoadCause.PREFETCH) && cause != LoadCause.PRELOAD;
+        (waitedFor ? demand : hydration).execute(request::run);
     }
 
     /** Keeps only as many threads for demand as a running task needs. */
     void restored() {
         demand.setCorePoolSize(DEMAND_THREADS);
         demand.setMaximumPoolSize(DEMAND_THREADS);
-    }
-
-    ExecutorService hydration() {
-        return hydration;
     }
 
     /** Work in the background that ends when it is interrupted. */

@@ -5,6 +5,7 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.RetryingReader;
+import io.lazystate.store.Sleeper;
 import io.lazystate.store.StateHandleReader;
 import java.io.Serializable;
 import java.util.concurrent.ThreadLocalRandom;
@@ -24,6 +25,11 @@ interface Ports extends Serializable {
                 READ_ATTEMPTS,
                 new Backoff(100, 5_000, () -> ThreadLocalRandom.current().nextDouble()),
                 Thread::sleep);
+    }
+
+    /** How background work waits. */
+    default Sleeper sleeper() {
+        return Thread::sleep;
     }
 
     /** Counters of what a new keyed backend loads. */

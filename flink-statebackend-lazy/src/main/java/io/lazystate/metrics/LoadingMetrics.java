@@ -1,5 +1,9 @@
 package io.lazystate.metrics;
 
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
@@ -21,6 +25,40 @@ public final class LoadingMetrics {
     private final LongAdder extentCrossings = new LongAdder();
     private final LongAdder extentsLinked = new LongAdder();
     private final LongAdder filteredReads = new LongAdder();
+    private final LongAdder pendingPages = new LongAdder();
+    private final Map<LoadCause, LongAdder> pages = adders();
+    private final Map<LoadCause, LongAdder> bytes = adders();
+
+    private static Map<LoadCause, LongAdder> adders() {
+        Map<LoadCause, LongAdder> adders = new EnumMap<>(LoadCause.class);
+        for (LoadCause cause : LoadCause.values()) {
+            adders.put(cause, new LongAdder());
+        }
+        return Collections.unmodifiableMap(adders);
+    }
+
+    /** Notes what came from the store. */
+    public void loaded(LoadCause cause, long newPages, long newBytes) {
+        pagesLoaded.add(newPages);
+        bytesRead.add(newBytes);
+        pages(cause).add(newPages);
+        bytes(cause).add(newBytes);
+    }
+
+    /** The part of {@link #pagesLoaded} that was loaded for this. */
+    public LongAdder pages(LoadCause cause) {
+        return Objects.requireNonNull(pages.get(cause));
+    }
+
+    /** The part of {@link #bytesRead} that was loaded for this. */
+    public LongAdder bytes(LoadCause cause) {
+        return Objects.requireNonNull(bytes.get(cause));
+    }
+
+    /** Pages that are being fetched. */
+    public LongAdder pendingPages() {
+        return pendingPages;
+    }
 
     /** Waves of ranged reads that a state access waited for. */
     public LongAdder faults() {
@@ -77,6 +115,11 @@ public final class LoadingMetrics {
         gauge(group, "extentsLinked", extentsLinked::sum);
         gauge(group, "filteredReads", filteredReads::sum);
         gauge(group, "pagesTotal", pagesTotal);
+        gauge(group, "pendingPages", pendingPages::sum);
+        for (LoadCause cause : LoadCause.values()) {
+            gauge(group, "pagesLoaded" + cause.metricSuffix(), pages(cause)::sum);
+            gauge(group, "bytesRead" + cause.metricSuffix(), bytes(cause)::sum);
+        }
         group.gauge(
                 "residentFraction",
                 (Gauge<Double>)
