@@ -218,15 +218,17 @@ final class BackendAssembly<K> {
         warnOfUnknownStates(database.states().keySet());
         Hydrator hydrator = hydrator(db);
         List<ColdExtent> cold = db.coldExtents();
-        load(hydrator, db);
+        LoadingMode mode = settings.loadingMode(bytes(cold));
+        load(hydrator, db, mode);
         List<ColdExtent> left = db.coldExtents();
         LOG.info(
-                "Restored {} from checkpoint {} ({} handles) in {} ms, in {}: {} of {} extents,"
-                        + " {} of {} bytes are cold",
+                "Restored {} from checkpoint {} ({} handles) in {} ms, in mode {} of {}: {} of {}"
+                        + " extents, {} of {} bytes are cold",
                 parameters.getOperatorIdentifier(),
                 checkpoint(handles),
                 handles.size(),
                 millisSince(start),
+                mode,
                 settings,
                 left.size(),
                 cold.size(),
@@ -284,11 +286,18 @@ final class BackendAssembly<K> {
     }
 
     /** Loads what the mode asks for while the task waits. */
-    private void load(Hydrator hydrator, PagedRocksDB db) {
-        switch (settings.loadingMode()) {
-            case EAGER -> hydrator.hydrate(state -> true, () -> true);
+    private void load(Hydrator hydrator, PagedRocksDB db, LoadingMode mode) {
+        boolean chosenByUser = mode == settings.loadingMode();
+        switch (mode) {
+            case EAGER -> {
+                if (chosenByUser) {
+                    hydrator.hydrate(state -> true, () -> true);
+                } else {
+                    preload(hydrator, state -> true);
+                }
+            }
             case HYBRID -> preload(hydrator, settings.preloadStates()::contains);
-            case LAZY -> {}
+            case LAZY, AUTO -> {}
         }
         db.settle();
     }

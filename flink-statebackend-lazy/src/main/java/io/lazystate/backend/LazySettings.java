@@ -21,7 +21,8 @@ record LazySettings(
         long extentBytes,
         long pageCacheBytes,
         List<String> preloadStates,
-        Duration maxBlockingTime)
+        Duration maxBlockingTime,
+        long autoEagerBelowBytes)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -44,7 +45,16 @@ record LazySettings(
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
-                config.get(LazyStateOptions.MAX_BLOCKING_TIME));
+                config.get(LazyStateOptions.MAX_BLOCKING_TIME),
+                config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes());
+    }
+
+    /** The mode for a subtask with so much cold state: never AUTO. */
+    LoadingMode loadingMode(long coldBytes) {
+        if (loadingMode != LoadingMode.AUTO) {
+            return loadingMode;
+        }
+        return coldBytes <= autoEagerBelowBytes ? LoadingMode.EAGER : LoadingMode.HYBRID;
     }
 
     RunFormat runFormat() {

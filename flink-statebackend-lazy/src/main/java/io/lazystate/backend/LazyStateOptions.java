@@ -68,15 +68,26 @@ public final class LazyStateOptions {
                     .asList()
                     .defaultValues()
                     .withDescription(
-                            "Names of states that are loaded before the task runs, in mode HYBRID.");
+                            "Names of states that are loaded before the task runs, in modes HYBRID"
+                                    + " and AUTO, and hydrated first.");
+
+    public static final ConfigOption<MemorySize> AUTO_EAGER_BELOW =
+            ConfigOptions.key("state.backend.lazy.auto.eager-below")
+                    .memoryType()
+                    .defaultValue(MemorySize.ofMebiBytes(64))
+                    .withDescription(
+                            "In mode AUTO: a subtask with at most so many stored bytes of cold state"
+                                    + " loads all of it before it runs; one with more does as in"
+                                    + " HYBRID.");
 
     public static final ConfigOption<Duration> MAX_BLOCKING_TIME =
             ConfigOptions.key("state.backend.lazy.recovery.max-blocking-time")
                     .durationType()
                     .defaultValue(Duration.ofSeconds(5))
                     .withDescription(
-                            "How long a restore waits for preload.states; what is not there by then"
-                                    + " is loaded like the rest.");
+                            "How long a restore waits for what modes HYBRID and AUTO load before the"
+                                    + " task runs; what is not there by then is loaded like the"
+                                    + " rest.");
 
     private LazyStateOptions() {}
 }

@@ -53,7 +53,9 @@ class RestoreLogTest {
                 .singleElement()
                 .asString()
                 .startsWith("Restored op from checkpoint 42 (1 handles) in ")
-                .contains("loadingMode=HYBRID", extents + " of " + extents + " extents, ")
+                .contains(
+                        " in mode HYBRID of LazySettings",
+                        extents + " of " + extents + " extents, ")
                 .endsWith(coldBytes() + " of " + coldBytes() + " bytes are cold");
     }
 
