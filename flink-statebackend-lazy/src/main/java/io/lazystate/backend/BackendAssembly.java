@@ -128,9 +128,7 @@ final class BackendAssembly<K> {
                 CompositeKeySerializationUtils.computeRequiredBytesInKeyGroupPrefix(
                         parameters.getNumberOfKeyGroups());
         this.work = local.directory().toPath().resolve("lazy");
-        this.threads =
-                new LoaderThreads(
-                        parameters.getOperatorIdentifier(), settings.hydrationConnections());
+        this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.reader = ports.reader();
@@ -173,7 +171,6 @@ final class BackendAssembly<K> {
                         handles.size(),
                         millisSince(start));
             }
-            threads.restored();
             RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());

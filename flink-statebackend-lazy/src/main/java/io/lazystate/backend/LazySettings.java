@@ -22,7 +22,8 @@ record LazySettings(
         long pageCacheBytes,
         List<String> preloadStates,
         Duration maxBlockingTime,
-        long autoEagerBelowBytes)
+        long autoEagerBelowBytes,
+        int loaderThreads)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -32,21 +33,18 @@ record LazySettings(
      * @throws LazyStateException INVALID, naming the option
      */
     static LazySettings from(ReadableConfig config) {
-        int connections = config.get(LazyStateOptions.HYDRATION_CONNECTIONS);
-        if (connections < 1) {
-            throw invalid(LazyStateOptions.HYDRATION_CONNECTIONS, connections, "at least 1");
-        }
         return new LazySettings(
                 config.get(LazyStateOptions.LOADING_MODE),
                 config.get(LazyStateOptions.HYDRATION_ENABLED),
-                connections,
+                atLeast(1, config, LazyStateOptions.HYDRATION_CONNECTIONS),
                 optionalBytes(config, LazyStateOptions.HYDRATION_MAX_BYTES_PER_SECOND),
                 (int) bytes(config, LazyStateOptions.PAGE_SIZE, Integer.MAX_VALUE / 16),
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
-                config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes());
+                config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
+                atLeast(2, config, LazyStateOptions.LOADER_THREADS));
     }
 
     /** The mode for a subtask with so much cold state: never AUTO. */
@@ -59,6 +57,14 @@ record LazySettings(
 
     RunFormat runFormat() {
         return RunFormat.ofPages(pageBytes);
+    }
+
+    private static int atLeast(int least, ReadableConfig config, ConfigOption<Integer> option) {
+        int value = config.get(option);
+        if (value < least) {
+            throw invalid(option, value, "at least " + least);
+        }
+        return value;
     }
 
     /** 0 if the option is not set. */

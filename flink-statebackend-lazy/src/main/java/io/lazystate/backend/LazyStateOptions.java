@@ -38,6 +38,15 @@ public final class LazyStateOptions {
                             "How many bytes a second the tasks of a TaskManager together fetch for"
                                     + " hydration, on average. No limit if it is not set.");
 
+    public static final ConfigOption<Integer> LOADER_THREADS =
+            ConfigOptions.key("state.backend.lazy.loader.threads")
+                    .intType()
+                    .defaultValue(128)
+                    .withDescription(
+                            "Requests to the checkpoint store that a TaskManager has under way at"
+                                    + " once; half of them are kept for what tasks wait for. If jobs"
+                                    + " differ, the largest value counts.");
+
     public static final ConfigOption<MemorySize> PAGE_SIZE =
             ConfigOptions.key("state.backend.lazy.page-size")
                     .memoryType()

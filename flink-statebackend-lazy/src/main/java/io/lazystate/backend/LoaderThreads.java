@@ -1,58 +1,37 @@
 package io.lazystate.backend;
 
 import io.lazystate.loading.LoadExecutor;
-import io.lazystate.metrics.LoadCause;
+import io.lazystate.loading.SharedLoader;
 import java.io.Closeable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.apache.flink.util.concurrent.ExecutorThreadFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The threads of one keyed backend: some that wait for the store, and the hydrator's.
+ * What loads for one keyed backend: its share of the TaskManager's loader, and a thread of its own
+ * that hydrates.
  *
- * <p>Bounds: {@link #RESTORE_THREADS}, later {@link #DEMAND_THREADS} for reads that a task waits
- * for, so that hydration is never in their way, and as many as there are hydration connections.
- * Idle threads end. Closing interrupts all and waits for them.
+ * <p>Closing interrupts both and waits for them.
  */
 final class LoaderThreads implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(LoaderThreads.class);
 
-    /** One wave of a cold read asks for pages and filters of at most 8 runs. */
-    private static final int DEMAND_THREADS = 16;
-
-    /** A restore asks at once for a manifest of every handle, and timers of every key group. */
-    private static final int RESTORE_THREADS = 64;
-
-    private static final long IDLE_SECONDS = 10;
     private static final long CLOSE_SECONDS = 30;
 
-    private final ThreadPoolExecutor demand;
-    private final ExecutorService hydration;
+    private final SharedLoader.Client client;
     private @Nullable Thread hydrator;
+    private boolean closed;
 
-    LoaderThreads(String operator, int connections) {
-        demand = pool("lazy-state-demand-" + operator, RESTORE_THREADS);
-        hydration = pool("lazy-state-hydration-" + operator, connections);
+    /**
+     * @param wantedThreads of the TaskManager's loader, see {@link SharedLoader#open}
+     */
+    LoaderThreads(int wantedThreads) {
+        client = SharedLoader.ofProcess().open(wantedThreads);
     }
 
     LoadExecutor executor() {
-        return this::execute;
-    }
-
-    private void execute(LoadCause cause, long bytes, LoadExecutor.Request request) {
-        boolean waitedFor = cause.isBefore(LoadCause.PREFETCH) && cause != LoadCause.PRELOAD;
-        (waitedFor ? demand : hydration).execute(request::run);
-    }
-
-    /** Keeps only as many threads for demand as a running task needs. */
-    void restored() {
-        demand.setCorePoolSize(DEMAND_THREADS);
-        demand.setMaximumPoolSize(DEMAND_THREADS);
+        return client;
     }
 
     /** Work in the background that ends when it is interrupted. */
@@ -62,7 +41,7 @@ final class LoaderThreads implements Closeable {
 
     /** Runs the hydrator in the background until it is done or this is closed. */
     synchronized void startHydrator(Work work) {
-        if (hydration.isShutdown()) {
+        if (closed) {
             return;
         }
         Thread thread =
@@ -84,17 +63,18 @@ final class LoaderThreads implements Closeable {
 
     @Override
     public synchronized void close() {
-        demand.shutdownNow();
-        hydration.shutdownNow();
-        boolean interrupted = false;
+        closed = true;
+        if (hydrator != null) {
+            hydrator.interrupt();
+        }
+        client.close();
+        boolean interrupted = Thread.interrupted();
         try {
             if (hydrator != null) {
-                hydrator.interrupt();
                 hydrator.join(TimeUnit.SECONDS.toMillis(CLOSE_SECONDS));
-            }
-            if (!demand.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)
-                    || !hydration.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
-                LOG.warn("Threads that wait for the checkpoint store did not end");
+                if (hydrator.isAlive()) {
+                    LOG.warn("The hydrator did not end when it was interrupted");
+                }
             }
         } catch (InterruptedException e) {
             interrupted = true;
@@ -102,19 +82,5 @@ final class LoaderThreads implements Closeable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    private static ThreadPoolExecutor pool(String name, int threads) {
-        ThreadPoolExecutor pool =
-                new ThreadPoolExecutor(
-                        threads,
-                        threads,
-                        IDLE_SECONDS,
-                        TimeUnit.SECONDS,
-                        new LinkedBlockingQueue<>(),
-                        new ExecutorThreadFactory(
-                                name, (thread, e) -> LOG.error("{} failed", thread.getName(), e)));
-        pool.allowCoreThreadTimeOut(true);
-        return pool;
     }
 }
