@@ -4,13 +4,16 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.CountedReads;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.metrics.CheckpointMetrics;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
 import io.lazystate.restore.CheckpointContents;
@@ -18,7 +21,7 @@ import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
-import io.lazystate.store.RangedReader;
+import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
@@ -35,8 +38,10 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.flink.core.fs.CloseableRegistry;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.metrics.MetricNames;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
@@ -108,7 +113,7 @@ final class BackendAssembly<K> {
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
-    private final RangedReader reader;
+    private final CountingReader reader;
     private final PageLoader loader;
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
@@ -131,7 +136,7 @@ final class BackendAssembly<K> {
         this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reader = ports.reader();
+        this.reader = new CountingReader(ports.reader());
         this.sleeper = ports.sleeper();
         this.loader =
                 new PageLoader(reader, threads.executor(), settings.pageCacheBytes(), metrics);
@@ -171,9 +176,14 @@ final class BackendAssembly<K> {
                         handles.size(),
                         millisSince(start));
             }
+            if (manifests == null) {
+                metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
+            }
             RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
+            parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
+            metrics.recovery().ready();
             cancelRestore.unregisterCloseable(threads);
             return backend;
         } catch (Throwable t) {
@@ -216,7 +226,11 @@ final class BackendAssembly<K> {
         Hydrator hydrator = hydrator(db);
         List<ColdExtent> cold = db.coldExtents();
         LoadingMode mode = settings.loadingMode(bytes(cold));
+        long loadingStart = System.nanoTime();
         load(hydrator, db, mode);
+        parameters
+                .getCustomInitializationMetrics()
+                .addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
         List<ColdExtent> left = db.coldExtents();
         LOG.info(
                 "Restored {} from checkpoint {} ({} handles) in {} ms, in mode {} of {}: {} of {}"
@@ -231,12 +245,33 @@ final class BackendAssembly<K> {
                 cold.size(),
                 bytes(left),
                 bytes(cold));
-        if (settings.hydrationEnabled() && !left.isEmpty()) {
-            threads.startHydrator(
-                    () -> {
-                        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
-                        hydrator.run();
-                    });
+        parameters
+                .getCustomInitializationMetrics()
+                .addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
+        if (left.isEmpty()) {
+            metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
+        } else if (settings.hydrationEnabled()) {
+            metrics.recovery().prewarm(PrewarmStatus.PENDING);
+            threads.startHydrator(() -> prewarm(db, hydrator));
+        }
+    }
+
+    /** Loads what is cold, in a thread of its own; whatever happens there, the task goes on. */
+    private void prewarm(PagedRocksDB db, Hydrator hydrator) throws InterruptedException {
+        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
+        metrics.recovery().prewarm(PrewarmStatus.RUNNING);
+        try {
+            switch (hydrator.run()) {
+                case COMPLETE -> metrics.recovery().prewarm(PrewarmStatus.COMPLETED);
+                case INCOMPLETE -> metrics.recovery().prewarm(PrewarmStatus.FAILED);
+                case STOPPED -> {}
+            }
+        } catch (RuntimeException e) {
+            metrics.recovery().prewarm(PrewarmStatus.FAILED);
+            LOG.error(
+                    "Hydration of {} ended; state that is cold stays readable",
+                    parameters.getOperatorIdentifier(),
+                    e);
         }
     }
 
@@ -346,7 +381,7 @@ final class BackendAssembly<K> {
                                 settings.runFormat(),
                                 settings.extentBytes(),
                                 work,
-                                reader,
+                                new CountedReads(reader, LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);

@@ -51,8 +51,6 @@ final class LoaderThreads implements Closeable {
                                 work.run();
                             } catch (InterruptedException e) {
                                 LOG.debug("The task ended before hydration began");
-                            } catch (RuntimeException e) {
-                                LOG.error("Hydration ended; state that is cold stays readable", e);
                             }
                         },
                         "lazy-state-hydrator");

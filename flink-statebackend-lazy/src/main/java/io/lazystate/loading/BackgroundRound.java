@@ -93,13 +93,17 @@ final class BackgroundRound implements HydrationRound {
         }
     }
 
-    /** Reports what is left, because the store did not answer for too long. */
-    void ended() {
+    /**
+     * Reports what is left, because the store did not answer for too long.
+     *
+     * @return whether everything was linked
+     */
+    boolean ended() {
         if (lastUnavailable != null) {
             for (ColdExtent left : queue.all()) {
                 report.gaveUp(left, lastUnavailable);
             }
         }
-        report.ended();
+        return report.ended();
     }
 }

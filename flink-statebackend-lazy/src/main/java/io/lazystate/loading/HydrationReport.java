@@ -1,6 +1,7 @@
 package io.lazystate.loading;
 
 import io.lazystate.error.LazyStateException;
+import io.lazystate.metrics.RecoveryMetrics;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -21,6 +22,7 @@ final class HydrationReport {
 
     private final String owner;
     private final LongSupplier nanoTime;
+    private final RecoveryMetrics metrics;
     private final long start;
     private final int extents;
     private final long bytes;
@@ -30,8 +32,13 @@ final class HydrationReport {
     private long failedBytes;
     private long lastLine;
 
-    HydrationReport(String owner, List<ColdExtent> extents, LongSupplier nanoTime) {
+    HydrationReport(
+            String owner,
+            List<ColdExtent> extents,
+            LongSupplier nanoTime,
+            RecoveryMetrics metrics) {
         this.owner = owner;
+        this.metrics = metrics;
         this.nanoTime = nanoTime;
         this.start = nanoTime.getAsLong();
         this.lastLine = start;
@@ -67,6 +74,7 @@ final class HydrationReport {
     void gaveUp(ColdExtent extent, LazyStateException cause) {
         failedExtents++;
         failedBytes += extent.bytes();
+        metrics.prewarmFailed();
         if (failedExtents <= MAX_FAILURES) {
             LOG.warn(
                     "An extent of {} could not be hydrated and stays cold: {}",
@@ -76,7 +84,8 @@ final class HydrationReport {
         LOG.debug("Hydration of {} failed", owner, cause);
     }
 
-    void ended() {
+    /** Returns whether nothing was given up. */
+    boolean ended() {
         LOG.info(
                 "Hydrated {} of {} extents of {}, {} of {} bytes, in {} ms",
                 linkedExtents,
@@ -93,6 +102,7 @@ final class HydrationReport {
                     owner,
                     failedBytes);
         }
+        return failedExtents == 0;
     }
 
     private long millis(long now) {

@@ -60,13 +60,23 @@ public final class Hydrator {
         this.files = new ExtentFiles(loader, settings.format(), settings.directory());
     }
 
+    /** How hydration ended. */
+    public enum End {
+        /** Everything was linked. */
+        COMPLETE,
+        /** Some could not be fetched or linked. */
+        INCOMPLETE,
+        /** The task ended. */
+        STOPPED
+    }
+
     /**
      * Hydrates everything that is cold, for a background thread. What fails is fetched again later,
      * a bounded number of times; what still fails then stays cold and is logged: a read that needs
      * it fails with the same error, or succeeds if the store is back. Returns early when it is
      * stopped.
      */
-    public void run() {
+    public End run() {
         List<ColdExtent> cold = target.coldExtents();
         HydrationQueue queue = queue(cold);
         BackgroundRound round =
@@ -75,14 +85,15 @@ public final class Hydrator {
                         pace,
                         settings.maxBytesPerSecond(),
                         loader.waits(),
-                        new HydrationReport(owner, cold, pace.nanoTime()));
+                        new HydrationReport(
+                                owner, cold, pace.nanoTime(), loader.metrics().recovery()));
         try {
             hydrate(cold, queue, LoadCause.HYDRATE, round);
         } catch (LazyStateException closed) {
             LOG.debug("Hydration of {} was stopped", owner, closed);
-            return;
+            return End.STOPPED;
         }
-        round.ended();
+        return round.ended() ? End.COMPLETE : End.INCOMPLETE;
     }
 
     /**
@@ -179,7 +190,10 @@ public final class Hydrator {
             linkables.forEach(linkable -> failed(linkable.extent(), e, round));
             return;
         }
-        linkables.forEach(linkable -> round.linked(linkable.extent()));
+        for (Linkable linkable : linkables) {
+            loader.metrics().recovery().prewarmed(linkable.extent().bytes());
+            round.linked(linkable.extent());
+        }
     }
 
     private static void failed(ColdExtent extent, LazyStateException e, HydrationRound round) {

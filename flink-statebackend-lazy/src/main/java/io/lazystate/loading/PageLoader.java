@@ -66,6 +66,10 @@ public final class PageLoader {
         return heat;
     }
 
+    LoadingMetrics metrics() {
+        return metrics;
+    }
+
     /** The waits of the task for pages. */
     DemandWaits waits() {
         return waits;
@@ -256,9 +260,11 @@ public final class PageLoader {
         }
         metrics.faults().increment();
         waits.begin();
+        long start = System.nanoTime();
         try {
             return wait.under(LoadCause.DEMAND);
         } finally {
+            metrics.waited(System.nanoTime() - start);
             waits.end();
         }
     }
