@@ -87,7 +87,7 @@ public final class SharedLoader {
 
         /**
          * Drops the requests that wait, interrupts those that run, and waits for these to end, and
-         * for the threads if this is the last client. Others go on. Closing twice does nothing.
+         * for the threads if no other client uses them. Others go on. Closing twice does nothing.
          */
         @Override
         public void close() {
@@ -185,7 +185,7 @@ public final class SharedLoader {
 
     private void close(Client client) {
         List<Queued> dropped;
-        LoaderPool last = null;
+        @Nullable LoaderPool unused = null;
         synchronized (this) {
             if (!clients.remove(client)) {
                 return;
@@ -198,16 +198,18 @@ public final class SharedLoader {
                             thread.ifPresent(Thread::interrupt);
                         }
                     });
-            if (clients.isEmpty()) {
-                last = pool;
+            if (running.keySet().stream().allMatch(queued -> queued.client() == client)) {
+                // Nobody else uses the threads now; whoever wants to later finds new ones.
+                unused = pool;
                 pool = null;
+                startWhatMay();
             }
         }
         dropped.forEach(queued -> queued.request().dropped());
         boolean interrupted = Thread.interrupted();
         try {
             boolean requestsEnded = awaitEnd(client);
-            boolean threadsEnded = last == null || last.close(CLOSE_SECONDS);
+            boolean threadsEnded = unused == null || unused.close(CLOSE_SECONDS);
             if (!requestsEnded || !threadsEnded) {
                 LOG.warn("Requests to the checkpoint store did not end when they were interrupted");
             }

@@ -187,6 +187,21 @@ class SharedLoaderTest {
     }
 
     @Test
+    void threadsEndWithAClientWhileNoOtherUsesThem() throws Exception {
+        Client idle = open(2);
+        submit(idle, LoadCause.DEMAND, 0).awaitStart();
+        started.get(0).end();
+        Client closing = open(2);
+        submit(closing, LoadCause.PRELOAD, 0).awaitStart();
+        Work waiting = submit(idle, LoadCause.HYDRATE, 0);
+
+        closing.close();
+
+        waiting.awaitStart();
+        assertThat(threads()).as("one of its own").containsExactly(waiting.thread);
+    }
+
+    @Test
     void afterTheLastClientANewOneFindsThreadsAgain() throws Exception {
         for (int i = 0; i < 3; i++) {
             Client client = open(4);
