@@ -105,6 +105,17 @@ class PrewarmTest {
         }
     }
 
+    @Test
+    void flinkIsToldHowLongARestoreTook() throws Exception {
+        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.EAGER);
+        try (TestTask task = restore(StoreGate::new)) {
+            assertThat(task.initialization())
+                    .containsOnlyKeys("DownloadStateDurationMs", "RestoreStateDurationMs");
+            assertThat(task.initialization().get("RestoreStateDurationMs"))
+                    .isGreaterThanOrEqualTo(task.initialization().get("DownloadStateDurationMs"));
+        }
+    }
+
     private void assertTotalsAreSums(LoadingMetrics metrics) {
         assertThat(metrics.bytesRead().sum())
                 .isEqualTo(

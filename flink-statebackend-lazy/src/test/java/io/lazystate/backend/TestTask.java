@@ -10,6 +10,8 @@ import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RunnableFuture;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.JobID;
@@ -149,8 +151,10 @@ final class TestTask implements AutoCloseable {
                                             .createTaskRegistry(job, new JobVertexID()),
                                     clock,
                                     new UnregisteredMetricsGroup(),
+                                    ports.initialization::put,
                                     handles,
-                                    new CloseableRegistry()));
+                                    new CloseableRegistry(),
+                                    1.0));
         } catch (Exception e) {
             env.close();
             throw e;
@@ -173,6 +177,11 @@ final class TestTask implements AutoCloseable {
 
     CheckpointMetrics written() {
         return ports.written;
+    }
+
+    /** What the restore told Flink of its durations. */
+    Map<String, Long> initialization() {
+        return ports.initialization;
     }
 
     /** The database under Flink's RocksDB backend, which keeps it to itself. */
@@ -286,6 +295,7 @@ final class TestTask implements AutoCloseable {
         private final transient CountingReader reader;
         private final transient LoadingMetrics metrics = new LoadingMetrics();
         private final transient CheckpointMetrics written = new CheckpointMetrics();
+        private final transient Map<String, Long> initialization = new ConcurrentHashMap<>();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
             reader = new CountingReader(store.apply(DEFAULT.reader()));

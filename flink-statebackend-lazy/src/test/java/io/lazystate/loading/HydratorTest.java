@@ -30,6 +30,7 @@ import org.apache.flink.testutils.logging.LoggerAuditingExtension;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.rocksdb.RocksDB;
@@ -208,7 +209,8 @@ class HydratorTest {
                 object -> {
                     if (hydration.getState() == Thread.State.NEW) {
                         hydration.start();
-                        while (hydration.getState() != Thread.State.WAITING) {
+                        while (hydration.getState() != Thread.State.WAITING
+                                && hydration.isAlive()) {
                             Thread.onSpinWait();
                         }
                         assertThat(store.downloads).isEmpty();
@@ -222,12 +224,13 @@ class HydratorTest {
     }
 
     @Test
+    @Timeout(60)
     void aTaskThatAlwaysWaitsDoesNotStopItForGood() throws Exception {
         extents("s", 3);
         loader.waits().begin();
         Thread hydration = new Thread(hydrator()::run);
         hydration.start();
-        while (hydration.isAlive()) {
+        while (hydration.isAlive() && !Thread.currentThread().isInterrupted()) {
             loader.waits().begin();
             loader.waits().end();
         }

@@ -14,8 +14,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Whose request runs next, how many at once, and what is left of a client that closes. */
+@Timeout(120)
 class SharedLoaderTest {
     private static final long BUDGET = 100;
 
@@ -270,7 +272,8 @@ class SharedLoaderTest {
         void end() {
             mayEnd.countDown();
             while (Stream.of(Thread.State.TIMED_WAITING, Thread.State.TERMINATED)
-                    .noneMatch(state -> thread.getState() == state)) {
+                            .noneMatch(state -> thread.getState() == state)
+                    && !Thread.currentThread().isInterrupted()) {
                 Thread.onSpinWait();
             }
         }
