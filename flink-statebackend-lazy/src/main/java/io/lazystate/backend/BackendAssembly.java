@@ -3,19 +3,28 @@ package io.lazystate.backend;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.loading.ByteRate;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.CountedReads;
+import io.lazystate.loading.HydrationPace;
+import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
-import io.lazystate.store.RangedReader;
+import io.lazystate.store.Backoff;
+import io.lazystate.store.CountingReader;
+import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,20 +33,26 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.metrics.MetricNames;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
+import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
@@ -77,6 +92,13 @@ final class BackendAssembly<K> {
     /** Hydration starts with the first record, or after this if none comes. */
     private static final long HYDRATION_DELAY_SECONDS = 3;
 
+    /** Between attempts at a store that is away: from a second to a minute. */
+    private static final Backoff HYDRATION_BACKOFF =
+            new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
+
+    /** Of all tasks of this process. */
+    private static final ByteRate RATE = new ByteRate(System::nanoTime);
+
     /** Where and how the local database runs. */
     record Local(
             File directory,
@@ -100,8 +122,9 @@ final class BackendAssembly<K> {
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
-    private final RangedReader reader;
+    private final CountingReader reader;
     private final PageLoader loader;
+    private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
 
@@ -122,15 +145,17 @@ final class BackendAssembly<K> {
                 CompositeKeySerializationUtils.computeRequiredBytesInKeyGroupPrefix(
                         parameters.getNumberOfKeyGroups());
         this.work = local.directory().toPath().resolve("lazy");
-        this.threads =
-                new LoaderThreads(
-                        parameters.getOperatorIdentifier(), settings.hydrationConnections());
+        this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.reader =
-                ports.reader(
-                        parameters.getEnv().getTaskManagerInfo().getConfiguration(), settings.s3());
-        this.loader = new PageLoader(reader, threads.demand(), settings.pageCacheBytes(), metrics);
+                new CountingReader(
+                        ports.reader(
+                                parameters.getEnv().getTaskManagerInfo().getConfiguration(),
+                                settings.s3()));
+        this.sleeper = ports.sleeper();
+        this.loader =
+                new PageLoader(reader, threads.executor(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
                         parameters.getTtlTimeProvider(),
@@ -156,10 +181,10 @@ final class BackendAssembly<K> {
             List<Manifest> manifests =
                     handles.isEmpty()
                             ? null
-                            : CheckpointContents.read(handles, reader, threads.demand());
+                            : CheckpointContents.read(handles, reader, threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
             if (manifests != null) {
-                restore(database, manifests, keySerializer, start);
+                restore(database, handles, manifests, keySerializer, start);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -168,10 +193,14 @@ final class BackendAssembly<K> {
                         handles.size(),
                         millisSince(start));
             }
-            threads.restored();
+            if (manifests == null) {
+                metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
+            }
             RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
+            parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
+            metrics.recovery().ready();
             cancelRestore.unregisterCloseable(threads);
             return backend;
         } catch (Throwable t) {
@@ -195,6 +224,7 @@ final class BackendAssembly<K> {
 
     private void restore(
             LocalDatabase<K> database,
+            Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
             StateSerializerProvider<K> keySerializer,
             long start)
@@ -203,6 +233,8 @@ final class BackendAssembly<K> {
                 new LazyRestore<>(
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
         PagedRocksDB db = database.paged();
+        LoadingMode asked = settings.loadingMode();
+        boolean hotRows = asked == LoadingMode.HYBRID || asked == LoadingMode.AUTO;
         restore.run(
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
@@ -211,42 +243,48 @@ final class BackendAssembly<K> {
                             database.addRestored(
                                     metaInfo, layout, parameters.getCancelStreamRegistry());
                         },
-                        settings.loadingMode() == LoadingMode.HYBRID ? threads.demand() : null)
+                        hotRows ? threads.executor() : null)
                 .forEach(
                         (state, rows) -> {
                             db.addHotRows(state, rows);
                             metrics.hotRowsLoaded().add(rows.size());
                         });
-        Hydrator hydrator =
-                new Hydrator(
-                        parameters.getOperatorIdentifier(),
-                        db.linker(),
-                        loader,
-                        settings.runFormat(),
-                        work,
-                        threads.hydration(),
-                        settings.hydrationConnections());
+        warnOfUnknownStates(database.states().keySet());
+        Hydrator hydrator = hydrator(db);
         whole =
                 state -> {
                     hydrator.hydrate(state::equals, () -> true);
                     db.settle();
                 };
-        int cold = db.coldExtents().size();
-        load(hydrator, db);
+        List<ColdExtent> cold = db.coldExtents();
+        LoadingMode mode = settings.loadingMode(bytes(cold));
+        long loadingStart = System.nanoTime();
+        load(hydrator, db, mode);
+        parameters
+                .getCustomInitializationMetrics()
+                .addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
+        List<ColdExtent> left = db.coldExtents();
         LOG.info(
-                "Restored {} in mode {} from {} handles: {} of {} extents are cold, in {} ms",
+                "Restored {} from checkpoint {} ({} handles) in {} ms, in mode {} of {}: {} of {}"
+                        + " extents, {} of {} bytes are cold",
                 parameters.getOperatorIdentifier(),
-                settings.loadingMode(),
-                manifests.size(),
-                db.coldExtents().size(),
-                cold,
-                millisSince(start));
-        if (settings.hydrationEnabled() && !db.coldExtents().isEmpty()) {
-            threads.startHydrator(
-                    () -> {
-                        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
-                        hydrator.run();
-                    });
+                checkpoint(handles),
+                handles.size(),
+                millisSince(start),
+                mode,
+                settings,
+                left.size(),
+                cold.size(),
+                bytes(left),
+                bytes(cold));
+        parameters
+                .getCustomInitializationMetrics()
+                .addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
+        if (left.isEmpty()) {
+            metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
+        } else if (settings.hydrationEnabled()) {
+            metrics.recovery().prewarm(PrewarmStatus.PENDING);
+            threads.startHydrator(() -> prewarm(db, hydrator));
         }
     }
 
@@ -267,24 +305,101 @@ final class BackendAssembly<K> {
         }
     }
 
+    /** Loads what is cold, in a thread of its own; whatever happens there, the task goes on. */
+    private void prewarm(PagedRocksDB db, Hydrator hydrator) throws InterruptedException {
+        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
+        metrics.recovery().prewarm(PrewarmStatus.RUNNING);
+        try {
+            switch (hydrator.run()) {
+                case COMPLETE -> metrics.recovery().prewarm(PrewarmStatus.COMPLETED);
+                case INCOMPLETE -> metrics.recovery().prewarm(PrewarmStatus.FAILED);
+                case STOPPED -> {}
+            }
+        } catch (RuntimeException e) {
+            metrics.recovery().prewarm(PrewarmStatus.FAILED);
+            LOG.error(
+                    "Hydration of {} ended; state that is cold stays readable",
+                    parameters.getOperatorIdentifier(),
+                    e);
+        }
+    }
+
+    private Hydrator hydrator(PagedRocksDB db) {
+        return new Hydrator(
+                parameters.getOperatorIdentifier(),
+                db.linker(),
+                loader,
+                threads.executor(),
+                new HydrationSettings(
+                        settings.runFormat(),
+                        work,
+                        settings.hydrationConnections(),
+                        settings.preloadStates(),
+                        settings.hydrationMaxBytesPerSecond()),
+                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE));
+    }
+
+    private void warnOfUnknownStates(Set<String> known) {
+        List<String> unknown =
+                settings.preloadStates().stream().filter(name -> !known.contains(name)).toList();
+        if (!unknown.isEmpty()) {
+            LOG.warn(
+                    "{} names states that {} does not have: {}; it has {}",
+                    LazyStateOptions.PRELOAD_STATES.key(),
+                    parameters.getOperatorIdentifier(),
+                    unknown,
+                    known);
+        }
+    }
+
+    /** The ids that the handles tell, several after some kinds of rescale. */
+    private static String checkpoint(Collection<KeyedStateHandle> handles) {
+        return handles.stream()
+                .filter(IncrementalKeyedStateHandle.class::isInstance)
+                .map(handle -> ((IncrementalKeyedStateHandle) handle).getCheckpointId())
+                .distinct()
+                .map(String::valueOf)
+                .collect(Collectors.joining(", "));
+    }
+
+    private static long bytes(List<ColdExtent> extents) {
+        return extents.stream().mapToLong(ColdExtent::bytes).sum();
+    }
+
     /** Loads what the mode asks for while the task waits. */
-    private void load(Hydrator hydrator, PagedRocksDB db) {
-        switch (settings.loadingMode()) {
-            case EAGER -> hydrator.hydrate(state -> true, () -> true);
-            case HYBRID -> {
-                long deadline = System.nanoTime() + settings.maxBlockingTime().toNanos();
-                BooleanSupplier inTime = () -> System.nanoTime() < deadline;
-                hydrator.hydrate(settings.preloadStates()::contains, inTime);
-                if (!inTime.getAsBoolean()) {
-                    LOG.warn(
-                            "{} was reached by {}; what is not loaded yet is loaded lazily",
-                            LazyStateOptions.MAX_BLOCKING_TIME.key(),
-                            parameters.getOperatorIdentifier());
+    private void load(Hydrator hydrator, PagedRocksDB db, LoadingMode mode) {
+        boolean chosenByUser = mode == settings.loadingMode();
+        switch (mode) {
+            case EAGER -> {
+                if (chosenByUser) {
+                    hydrator.hydrate(state -> true, () -> true);
+                } else {
+                    preload(hydrator, state -> true);
                 }
             }
-            case LAZY -> {}
+            case HYBRID -> preload(hydrator, settings.preloadStates()::contains);
+            case LAZY, AUTO -> {}
         }
         db.settle();
+    }
+
+    /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
+    private void preload(Hydrator hydrator, Predicate<String> states) {
+        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
+        if (preloaded.expired()) {
+            LOG.warn(
+                    "{} was reached by {}; what is not loaded yet is loaded lazily",
+                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
+                    parameters.getOperatorIdentifier());
+        }
+        if (preloaded.firstFailure() != null) {
+            LOG.warn(
+                    "{} extents of {} could not be loaded before it runs, and are loaded lazily:"
+                            + " {}",
+                    preloaded.failures(),
+                    parameters.getOperatorIdentifier(),
+                    preloaded.firstFailure().getMessage());
+        }
     }
 
     private RocksDBKeyedStateBackend<K> assemble(
@@ -315,7 +430,7 @@ final class BackendAssembly<K> {
                                 settings.runFormat(),
                                 settings.extentBytes(),
                                 work,
-                                reader,
+                                new CountedReads(reader, LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);

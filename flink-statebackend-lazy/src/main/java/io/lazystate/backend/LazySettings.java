@@ -17,11 +17,14 @@ record LazySettings(
         LoadingMode loadingMode,
         boolean hydrationEnabled,
         int hydrationConnections,
+        long hydrationMaxBytesPerSecond,
         int pageBytes,
         long extentBytes,
         long pageCacheBytes,
         List<String> preloadStates,
         Duration maxBlockingTime,
+        long autoEagerBelowBytes,
+        int loaderThreads,
         S3Limits s3)
         implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -32,16 +35,18 @@ record LazySettings(
      * @throws LazyStateException INVALID, naming the option
      */
     static LazySettings from(ReadableConfig config) {
-        int connections = atLeastOne(config, LazyStateOptions.HYDRATION_CONNECTIONS);
         return new LazySettings(
                 config.get(LazyStateOptions.LOADING_MODE),
                 config.get(LazyStateOptions.HYDRATION_ENABLED),
-                connections,
+                atLeast(1, config, LazyStateOptions.HYDRATION_CONNECTIONS),
+                optionalBytes(config, LazyStateOptions.HYDRATION_MAX_BYTES_PER_SECOND),
                 (int) bytes(config, LazyStateOptions.PAGE_SIZE, Integer.MAX_VALUE / 16),
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
+                config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
+                atLeast(2, config, LazyStateOptions.LOADER_THREADS),
                 s3(config));
     }
 
@@ -52,20 +57,12 @@ record LazySettings(
         }
         return new S3Limits(
                 config.get(LazyStateOptions.S3_ENABLED),
-                atLeastOne(config, LazyStateOptions.S3_CONNECTIONS),
-                atLeastOne(config, LazyStateOptions.S3_DOWNLOAD_PARTS),
+                atLeast(1, config, LazyStateOptions.S3_CONNECTIONS),
+                atLeast(1, config, LazyStateOptions.S3_DOWNLOAD_PARTS),
                 positive(config, LazyStateOptions.S3_ACQUIRE_TIMEOUT),
                 positive(config, LazyStateOptions.S3_ATTEMPT_TIMEOUT),
                 config.get(LazyStateOptions.S3_HEDGING_DELAY),
                 share);
-    }
-
-    private static int atLeastOne(ReadableConfig config, ConfigOption<Integer> option) {
-        int value = config.get(option);
-        if (value < 1) {
-            throw invalid(option, value, "at least 1");
-        }
-        return value;
     }
 
     private static Duration positive(ReadableConfig config, ConfigOption<Duration> option) {
@@ -76,8 +73,29 @@ record LazySettings(
         return value;
     }
 
+    /** The mode for a subtask with so much cold state: never AUTO. */
+    LoadingMode loadingMode(long coldBytes) {
+        if (loadingMode != LoadingMode.AUTO) {
+            return loadingMode;
+        }
+        return coldBytes <= autoEagerBelowBytes ? LoadingMode.EAGER : LoadingMode.HYBRID;
+    }
+
     RunFormat runFormat() {
         return RunFormat.ofPages(pageBytes);
+    }
+
+    private static int atLeast(int least, ReadableConfig config, ConfigOption<Integer> option) {
+        int value = config.get(option);
+        if (value < least) {
+            throw invalid(option, value, "at least " + least);
+        }
+        return value;
+    }
+
+    /** 0 if the option is not set. */
+    private static long optionalBytes(ReadableConfig config, ConfigOption<MemorySize> option) {
+        return config.getOptional(option).isEmpty() ? 0 : bytes(config, option, Long.MAX_VALUE);
     }
 
     private static long bytes(ReadableConfig config, ConfigOption<MemorySize> option, long most) {
@@ -99,7 +117,7 @@ record LazySettings(
                         + "; set it to a value "
                         + range
                         + ", or remove it for the default "
-                        + option.defaultValue(),
+                        + (option.hasDefaultValue() ? option.defaultValue() : "(no limit)"),
                 null);
     }
 }

@@ -30,6 +30,23 @@ public final class LazyStateOptions {
                     .defaultValue(4)
                     .withDescription("Files that a task fetches at the same time for hydration.");
 
+    public static final ConfigOption<MemorySize> HYDRATION_MAX_BYTES_PER_SECOND =
+            ConfigOptions.key("state.backend.lazy.hydration.max-bytes-per-second")
+                    .memoryType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "How many bytes a second the tasks of a TaskManager together fetch for"
+                                    + " hydration, on average. No limit if it is not set.");
+
+    public static final ConfigOption<Integer> LOADER_THREADS =
+            ConfigOptions.key("state.backend.lazy.loader.threads")
+                    .intType()
+                    .defaultValue(128)
+                    .withDescription(
+                            "Requests to the checkpoint store that a TaskManager has under way at"
+                                    + " once; half of them are kept for what tasks wait for. If jobs"
+                                    + " differ, the largest value counts.");
+
     public static final ConfigOption<MemorySize> PAGE_SIZE =
             ConfigOptions.key("state.backend.lazy.page-size")
                     .memoryType()
@@ -60,15 +77,26 @@ public final class LazyStateOptions {
                     .asList()
                     .defaultValues()
                     .withDescription(
-                            "Names of states that are loaded before the task runs, in mode HYBRID.");
+                            "Names of states that are loaded before the task runs, in modes HYBRID"
+                                    + " and AUTO, and hydrated first.");
+
+    public static final ConfigOption<MemorySize> AUTO_EAGER_BELOW =
+            ConfigOptions.key("state.backend.lazy.auto.eager-below")
+                    .memoryType()
+                    .defaultValue(MemorySize.ofMebiBytes(64))
+                    .withDescription(
+                            "In mode AUTO: a subtask with at most so many stored bytes of cold state"
+                                    + " loads all of it before it runs; one with more does as in"
+                                    + " HYBRID.");
 
     public static final ConfigOption<Duration> MAX_BLOCKING_TIME =
             ConfigOptions.key("state.backend.lazy.recovery.max-blocking-time")
                     .durationType()
                     .defaultValue(Duration.ofSeconds(5))
                     .withDescription(
-                            "How long a restore waits for preload.states; what is not there by then"
-                                    + " is loaded like the rest.");
+                            "How long a restore waits for what modes HYBRID and AUTO load before the"
+                                    + " task runs; what is not there by then is loaded like the"
+                                    + " rest.");
 
     public static final ConfigOption<Boolean> S3_ENABLED =
             ConfigOptions.key("state.backend.lazy.s3.enabled")

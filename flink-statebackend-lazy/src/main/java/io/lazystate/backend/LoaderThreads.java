@@ -1,56 +1,38 @@
 package io.lazystate.backend;
 
+import io.lazystate.loading.LoadExecutor;
+import io.lazystate.loading.SharedLoader;
 import java.io.Closeable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.apache.flink.util.concurrent.ExecutorThreadFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The threads of one keyed backend: some that wait for the store, and the hydrator's.
+ * What loads for one keyed backend: its share of the TaskManager's loader, and a thread of its own
+ * that hydrates.
  *
- * <p>Bounds: {@link #RESTORE_THREADS}, later {@link #DEMAND_THREADS} for reads that a task waits
- * for, so that hydration is never in their way, and as many as there are hydration connections.
- * Idle threads end. Closing interrupts all and waits for them, {@link #CLOSE_SECONDS} at the most,
- * also if the closing thread is interrupted.
+ * <p>Closing interrupts both and waits for them, {@link #CLOSE_SECONDS} at the most, also if the
+ * closing thread is interrupted.
  */
 final class LoaderThreads implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(LoaderThreads.class);
 
-    /** One wave of a cold read asks for pages and filters of at most 8 runs. */
-    private static final int DEMAND_THREADS = 16;
-
-    /** A restore asks at once for a manifest of every handle, and timers of every key group. */
-    private static final int RESTORE_THREADS = 64;
-
-    private static final long IDLE_SECONDS = 10;
     private static final long CLOSE_SECONDS = 30;
 
-    private final ThreadPoolExecutor demand;
-    private final ExecutorService hydration;
+    private final SharedLoader.Client client;
     private @Nullable Thread hydrator;
+    private boolean closed;
 
-    LoaderThreads(String operator, int connections) {
-        demand = pool("lazy-state-demand-" + operator, RESTORE_THREADS);
-        hydration = pool("lazy-state-hydration-" + operator, connections);
+    /**
+     * @param wantedThreads of the TaskManager's loader, see {@link SharedLoader#open}
+     */
+    LoaderThreads(int wantedThreads) {
+        client = SharedLoader.ofProcess().open(wantedThreads);
     }
 
-    ExecutorService demand() {
-        return demand;
-    }
-
-    /** Keeps only as many threads for demand as a running task needs. */
-    void restored() {
-        demand.setCorePoolSize(DEMAND_THREADS);
-        demand.setMaximumPoolSize(DEMAND_THREADS);
-    }
-
-    ExecutorService hydration() {
-        return hydration;
+    LoadExecutor executor() {
+        return client;
     }
 
     /** Work in the background that ends when it is interrupted. */
@@ -60,7 +42,7 @@ final class LoaderThreads implements Closeable {
 
     /** Runs the hydrator in the background until it is done or this is closed. */
     synchronized void startHydrator(Work work) {
-        if (hydration.isShutdown()) {
+        if (closed) {
             return;
         }
         Thread thread =
@@ -70,8 +52,6 @@ final class LoaderThreads implements Closeable {
                                 work.run();
                             } catch (InterruptedException e) {
                                 LOG.debug("The task ended before hydration began");
-                            } catch (RuntimeException e) {
-                                LOG.error("Hydration ended; state that is cold stays readable", e);
                             }
                         },
                         "lazy-state-hydrator");
@@ -82,52 +62,27 @@ final class LoaderThreads implements Closeable {
 
     @Override
     public synchronized void close() {
-        demand.shutdownNow();
-        hydration.shutdownNow();
+        closed = true;
         if (hydrator != null) {
             hydrator.interrupt();
         }
+        client.close();
         // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
         // that the database is closed and the files of these threads are deleted.
         boolean interrupted = Thread.interrupted();
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-        boolean ended = false;
-        while (!ended && System.nanoTime() < deadline) {
+        while (hydrator != null && hydrator.isAlive() && System.nanoTime() < deadline) {
             try {
-                ended = awaitEnd(deadline);
+                TimeUnit.NANOSECONDS.timedJoin(hydrator, deadline - System.nanoTime());
             } catch (InterruptedException e) {
                 interrupted = true;
             }
         }
-        if (!ended) {
-            LOG.warn("Threads that wait for the checkpoint store did not end");
+        if (hydrator != null && hydrator.isAlive()) {
+            LOG.warn("The hydrator did not end when it was interrupted");
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    private boolean awaitEnd(long deadlineNanos) throws InterruptedException {
-        if (hydrator != null) {
-            TimeUnit.NANOSECONDS.timedJoin(hydrator, deadlineNanos - System.nanoTime());
-        }
-        return demand.awaitTermination(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)
-                && hydration.awaitTermination(
-                        deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)
-                && (hydrator == null || !hydrator.isAlive());
-    }
-
-    private static ThreadPoolExecutor pool(String name, int threads) {
-        ThreadPoolExecutor pool =
-                new ThreadPoolExecutor(
-                        threads,
-                        threads,
-                        IDLE_SECONDS,
-                        TimeUnit.SECONDS,
-                        new LinkedBlockingQueue<>(),
-                        new ExecutorThreadFactory(
-                                name, (thread, e) -> LOG.error("{} failed", thread.getName(), e)));
-        pool.allowCoreThreadTimeOut(true);
-        return pool;
     }
 }

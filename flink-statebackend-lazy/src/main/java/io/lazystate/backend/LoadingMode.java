@@ -15,5 +15,10 @@ public enum LoadingMode {
      * What LAZY loads, and the states of {@code preload.states}; the rest when it is used, or in
      * the background.
      */
-    HYBRID
+    HYBRID,
+    /**
+     * Everything, if an operator's subtask has little state; else what HYBRID loads. In both cases
+     * the task waits no longer than {@code recovery.max-blocking-time}.
+     */
+    AUTO
 }

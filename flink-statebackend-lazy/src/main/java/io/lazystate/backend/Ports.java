@@ -9,6 +9,7 @@ import io.lazystate.store.RetryingReader;
 import io.lazystate.store.S3Clients;
 import io.lazystate.store.S3Limits;
 import io.lazystate.store.SchemeRouter;
+import io.lazystate.store.Sleeper;
 import io.lazystate.store.StateHandleReader;
 import java.io.Serializable;
 import java.util.concurrent.ThreadLocalRandom;
@@ -50,6 +51,11 @@ interface Ports extends Serializable {
                 READ_ATTEMPTS,
                 new Backoff(100, 5_000, () -> ThreadLocalRandom.current().nextDouble()),
                 Thread::sleep);
+    }
+
+    /** How background work waits. */
+    default Sleeper sleeper() {
+        return Thread::sleep;
     }
 
     /** Counters of what a new keyed backend loads. */

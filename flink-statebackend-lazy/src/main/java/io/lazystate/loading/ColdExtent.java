@@ -1,8 +1,31 @@
 package io.lazystate.loading;
 
 import io.lazystate.manifest.Extent;
+import io.lazystate.run.PageTable;
+import io.lazystate.run.Run;
 import org.apache.flink.annotation.Internal;
 
 /** An extent that can be hydrated: the state it belongs to, by name, and where its rows lie. */
 @Internal
-public record ColdExtent(String state, Extent extent) {}
+public record ColdExtent(String state, Extent extent) {
+    /**
+     * Bytes that have to be fetched to make it resident: its base, and its part of each delta whose
+     * page table is here.
+     */
+    public long bytes() {
+        Run base = extent.base();
+        long bytes = base == null ? 0 : base.meta().tableBytes();
+        for (Run delta : extent.deltas()) {
+            PageTable pages = delta.pageTable();
+            if (pages != null) {
+                byte[] upper = extent.upper();
+                int first = Math.max(0, pages.pageFor(extent.lower()));
+                int last = upper == null ? pages.pages() - 1 : pages.pageFor(upper);
+                if (last >= first) {
+                    bytes += pages.page(last).endOffset() - pages.page(first).offset();
+                }
+            }
+        }
+        return bytes;
+    }
+}

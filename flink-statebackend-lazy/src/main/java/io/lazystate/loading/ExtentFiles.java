@@ -2,6 +2,7 @@ package io.lazystate.loading;
 
 import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.RowCursor;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
@@ -42,11 +43,11 @@ final class ExtentFiles {
      *
      * @throws LazyStateException as of the reads, naming the state; no file is left then
      */
-    LinkTarget.Linkable fetch(ColdExtent cold) {
+    LinkTarget.Linkable fetch(ColdExtent cold, LoadCause cause) {
         Path baseFile = null;
         try {
-            baseFile = fetchBase(cold.extent());
-            return new LinkTarget.Linkable(cold, baseFile, fetchChanges(cold.extent()));
+            baseFile = fetchBase(cold.extent(), cause);
+            return new LinkTarget.Linkable(cold, baseFile, fetchChanges(cold.extent(), cause));
         } catch (LazyStateException e) {
             if (baseFile != null) {
                 delete(baseFile);
@@ -55,17 +56,26 @@ final class ExtentFiles {
         }
     }
 
-    private @Nullable Path fetchBase(Extent extent) {
+    /** Deletes what was fetched. */
+    void delete(LinkTarget.Linkable linkable) {
+        for (Path file : new Path[] {linkable.base(), linkable.changes()}) {
+            if (file != null) {
+                delete(file);
+            }
+        }
+    }
+
+    private @Nullable Path fetchBase(Extent extent, LoadCause cause) {
         Run base = extent.base();
         if (base == null) {
             return null;
         }
         if (!covers(extent, base)) {
-            return rewrite(extent, List.of(cursor(base, false)), false);
+            return rewrite(extent, List.of(cursor(base, false, cause)), false);
         }
         Path file = newFile();
         try {
-            loader.download(base, file);
+            loader.download(base, file, cause);
             return file;
         } catch (LazyStateException e) {
             delete(file);
@@ -73,10 +83,10 @@ final class ExtentFiles {
         }
     }
 
-    private @Nullable Path fetchChanges(Extent extent) {
+    private @Nullable Path fetchChanges(Extent extent, LoadCause cause) {
         List<RowCursor> newestFirst = new ArrayList<>();
         for (Run delta : extent.deltas()) {
-            newestFirst.add(0, cursor(delta, true));
+            newestFirst.add(0, cursor(delta, true, cause));
         }
         return newestFirst.isEmpty() ? null : rewrite(extent, newestFirst, true);
     }
@@ -108,8 +118,9 @@ final class ExtentFiles {
         }
     }
 
-    private RunCursor cursor(Run run, boolean removals) {
-        return new RunCursor(loader.pageTable(run), removals, new SequentialPages(loader, run));
+    private RunCursor cursor(Run run, boolean removals, LoadCause cause) {
+        return new RunCursor(
+                loader.pageTable(run, cause), removals, new SequentialPages(loader, run, cause));
     }
 
     private static void delete(Path file) {

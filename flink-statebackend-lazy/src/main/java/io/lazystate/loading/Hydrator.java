@@ -3,27 +3,26 @@ package io.lazystate.loading;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.LinkTarget.Linkable;
-import io.lazystate.run.RunFormat;
-import java.nio.file.Path;
+import io.lazystate.metrics.LoadCause;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
+import java.util.Map;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.BooleanSupplier;
-import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Makes cold extents resident: fetches their files over several connections and links them.
  *
- * <p>Threads: each pass runs in its caller's; fetches run in the executor, at most {@code
+ * <p>Threads: each call runs in its caller's; fetches run in the executor, at most {@code
  * connections} at a time, so at most that many extents lie on the disk unlinked. Cost: one ranged
  * read per extent, two or more if it has deltas or was clipped.
  */
@@ -36,58 +35,90 @@ public final class Hydrator {
 
     private final String owner;
     private final LinkTarget target;
+    private final PageLoader loader;
+    private final LoadExecutor executor;
+    private final HydrationSettings settings;
+    private final HydrationPace pace;
     private final ExtentFiles files;
-    private final ExecutorService executor;
-    private final int connections;
 
     /**
      * @param owner whose state it is, for the log
-     * @param directory on the file system of the local database, so that files can be moved into it
      */
     public Hydrator(
             String owner,
             LinkTarget target,
             PageLoader loader,
-            RunFormat format,
-            Path directory,
-            ExecutorService executor,
-            int connections) {
+            LoadExecutor executor,
+            HydrationSettings settings,
+            HydrationPace pace) {
         this.owner = owner;
         this.target = target;
-        this.files = new ExtentFiles(loader, format, directory);
+        this.loader = loader;
         this.executor = executor;
-        this.connections = connections;
+        this.settings = settings;
+        this.pace = pace;
+        this.files = new ExtentFiles(loader, settings.format(), settings.directory());
+    }
+
+    /** How hydration ended. */
+    public enum End {
+        /** Everything was linked. */
+        COMPLETE,
+        /** Some could not be fetched or linked. */
+        INCOMPLETE,
+        /** The task ended. */
+        STOPPED
     }
 
     /**
-     * Hydrates everything that is cold, for a background thread. What fails stays cold and is
-     * logged: a read that needs it fails with the same error, or succeeds if the store is back.
+     * Hydrates everything that is cold, for a background thread. What fails is fetched again later,
+     * a bounded number of times; what still fails then stays cold and is logged: a read that needs
+     * it fails with the same error, or succeeds if the store is back. Returns early when it is
+     * stopped.
      */
-    public void run() {
-        long start = System.nanoTime();
+    public End run() {
         List<ColdExtent> cold = target.coldExtents();
-        List<LazyStateException> failures = new ArrayList<>();
+        HydrationQueue queue = queue(cold);
+        BackgroundRound round =
+                new BackgroundRound(
+                        queue,
+                        pace,
+                        settings.maxBytesPerSecond(),
+                        loader.waits(),
+                        new HydrationReport(
+                                owner, cold, pace.nanoTime(), loader.metrics().recovery()));
         try {
-            hydrate(cold, () -> true, failures::add);
+            hydrate(cold, queue, LoadCause.HYDRATE, round);
         } catch (LazyStateException closed) {
             LOG.debug("Hydration of {} was stopped", owner, closed);
-            return;
+            return End.STOPPED;
         }
-        for (LazyStateException e : failures) {
-            // A store that is away fails thousands: one line each says all that there is to do.
-            LOG.warn(
-                    "An extent of {} could not be hydrated and stays cold: {}",
-                    owner,
-                    e.getMessage());
-            LOG.debug("Hydration of {} failed", owner, e);
-        }
-        LOG.info(
-                "Hydrated {} of {} extents of {} in {} ms",
-                cold.size() - failures.size(),
-                cold.size(),
-                owner,
-                (System.nanoTime() - start) / 1_000_000);
+        return round.ended() ? End.COMPLETE : End.INCOMPLETE;
     }
+
+    /**
+     * Hydrates the chosen states while the task waits for them, up to a time. What fails or does
+     * not come by then stays cold.
+     *
+     * @return how it ended
+     * @throws LazyStateException CLOSED if it was stopped
+     */
+    public Preloaded preload(Predicate<String> states, Duration atMost) {
+        PreloadRound round = new PreloadRound(pace.nanoTime(), atMost.toNanos());
+        List<ColdExtent> chosen = coldExtents(states);
+        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, round);
+        return new Preloaded(round.expired(), round.failures(), round.firstFailure());
+    }
+
+    /**
+     * How preloading ended.
+     *
+     * @param expired whether time ran out
+     * @param failures extents that could not be loaded
+     * @param firstFailure null if there is none
+     */
+    public record Preloaded(
+            boolean expired, int failures, @Nullable LazyStateException firstFailure) {}
 
     /**
      * Hydrates the chosen states while the caller waits.
@@ -96,57 +127,79 @@ public final class Hydrator {
      * @throws LazyStateException the first error; extents before it are linked
      */
     public void hydrate(Predicate<String> states, BooleanSupplier goOn) {
-        List<ColdExtent> chosen = new ArrayList<>(target.coldExtents());
-        chosen.removeIf(cold -> !states.test(cold.state()));
-        hydrate(
-                chosen,
-                goOn,
-                failure -> {
-                    throw failure;
-                });
+        List<ColdExtent> chosen = coldExtents(states);
+        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, new StrictRound(goOn));
+    }
+
+    private List<ColdExtent> coldExtents(Predicate<String> states) {
+        return target.coldExtents().stream().filter(cold -> states.test(cold.state())).toList();
+    }
+
+    private HydrationQueue queue(List<ColdExtent> extents) {
+        return new HydrationQueue(extents, settings.statesFirst(), loader.heat());
     }
 
     private void hydrate(
-            List<ColdExtent> extents,
-            BooleanSupplier goOn,
-            Consumer<LazyStateException> onFailure) {
-        Deque<Future<Linkable>> underWay = new ArrayDeque<>();
-        Iterator<ColdExtent> rest = extents.iterator();
+            List<ColdExtent> extents, HydrationQueue queue, LoadCause cause, HydrationRound round) {
+        Deque<Fetch> underWay = new ArrayDeque<>();
         LinkTarget.Pin pin = target.pin(extents);
         try {
-            while (true) {
-                while (underWay.size() < connections && rest.hasNext() && goOn.getAsBoolean()) {
-                    ColdExtent next = rest.next();
-                    underWay.add(executor.submit(() -> files.fetch(next)));
+            do {
+                while (underWay.size() < settings.connections()
+                        && !queue.isEmpty()
+                        && round.mayStart(queue.peek(), underWay.isEmpty())) {
+                    Fetch fetch = new Fetch(queue.remove(), files, cause);
+                    underWay.add(fetch);
+                    executor.execute(cause, fetch.extent().bytes(), fetch);
                 }
-                if (underWay.isEmpty()) {
-                    return;
-                }
-                List<Linkable> ready = new ArrayList<>();
-                do {
-                    attempt(() -> ready.add(Futures.await(underWay.remove())), onFailure);
-                } while (ready.size() < EXTENTS_A_LINK
-                        && !underWay.isEmpty()
-                        && underWay.element().isDone());
-                attempt(() -> target.link(ready), onFailure);
-            }
+            } while (!underWay.isEmpty()
+                    && round.awaitDone(underWay.element())
+                    && linkReady(underWay, round));
         } catch (RejectedExecutionException e) {
             throw Futures.stopped(e);
         } finally {
-            underWay.forEach(future -> future.cancel(true));
+            underWay.forEach(Fetch::abandon);
             target.linkingDone();
             pin.close();
         }
     }
 
-    private static void attempt(Runnable work, Consumer<LazyStateException> onFailure) {
-        try {
-            work.run();
-        } catch (LazyStateException e) {
-            if (e.kind() == Kind.CLOSED) {
-                throw e;
+    /** Links what is here, from the first that was started on. */
+    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round) {
+        Map<String, List<Linkable>> ready = new LinkedHashMap<>();
+        int taken = 0;
+        while (taken < EXTENTS_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
+            Fetch fetch = underWay.remove();
+            try {
+                ready.computeIfAbsent(fetch.extent().state(), s -> new ArrayList<>())
+                        .add(fetch.await());
+                taken++;
+            } catch (LazyStateException e) {
+                failed(fetch.extent(), e, round);
             }
-            onFailure.accept(e);
         }
+        // State by state: of those in one call that fails, none is linked.
+        ready.values().forEach(linkables -> link(linkables, round));
+        return true;
+    }
+
+    private void link(List<Linkable> linkables, HydrationRound round) {
+        try {
+            target.link(linkables);
+        } catch (LazyStateException e) {
+            linkables.forEach(linkable -> failed(linkable.extent(), e, round));
+            return;
+        }
+        for (Linkable linkable : linkables) {
+            loader.metrics().recovery().prewarmed(linkable.extent().bytes());
+            round.linked(linkable.extent());
+        }
+    }
+
+    private static void failed(ColdExtent extent, LazyStateException e, HydrationRound round) {
+        if (e.kind() == Kind.CLOSED) {
+            throw e;
+        }
+        round.failed(extent, e);
     }
 }

@@ -3,6 +3,7 @@ package io.lazystate.loading;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Page;
 import io.lazystate.run.PageRef;
@@ -18,9 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Fetches pages and page indexes of runs, verified, through a bounded cache.
  *
- * <p>Threads: any; requests for the same page or index are made once. Cost: what is not cached is
+ * <p>Threads: any; requests for the same page or index are made once. Only the thread that builds
+ * it, the task's, has faults: what others wait for counts as theirs. Cost: what is not cached is
  * fetched in one parallel wave, at most one ranged read for each page or index. Ownership: the
  * executor and the reader belong to the caller; a page stays usable for as long as it is
  * referenced.
@@ -39,26 +38,41 @@ public final class PageLoader {
     private static final int MAX_PAGES_A_READ = 64;
 
     private final RangedReader reader;
-    private final ExecutorService executor;
     private final LoadingMetrics metrics;
     private final PageCache cache;
-    private final Map<PageId, CompletableFuture<Page>> pagesUnderWay = new ConcurrentHashMap<>();
-    private final Map<Run, CompletableFuture<PageTable>> tablesUnderWay = new ConcurrentHashMap<>();
-    private final Map<Run, CompletableFuture<Run>> filtersUnderWay = new ConcurrentHashMap<>();
+    private final Thread taskThread = Thread.currentThread();
+    private final DemandWaits waits = new DemandWaits();
+    private final ExtentHeat heat = new ExtentHeat();
+    private final SingleFlight<PageId, Page> pages;
+    private final SingleFlight<Run, PageTable> tables;
+    private final SingleFlight<Run, Run> filters;
 
     /**
      * @param executor bounded; its threads wait for the store
      * @param cacheBytes heap bytes of decoded pages that are kept
      */
     public PageLoader(
-            RangedReader reader,
-            ExecutorService executor,
-            long cacheBytes,
-            LoadingMetrics metrics) {
+            RangedReader reader, LoadExecutor executor, long cacheBytes, LoadingMetrics metrics) {
         this.reader = reader;
-        this.executor = executor;
         this.metrics = metrics;
         this.cache = new PageCache(cacheBytes);
+        this.pages = new SingleFlight<>(executor);
+        this.tables = new SingleFlight<>(executor);
+        this.filters = new SingleFlight<>(executor);
+    }
+
+    /** Notes which extents are read cold. */
+    public ExtentHeat heat() {
+        return heat;
+    }
+
+    LoadingMetrics metrics() {
+        return metrics;
+    }
+
+    /** The waits of the task for pages. */
+    DemandWaits waits() {
+        return waits;
     }
 
     /**
@@ -68,28 +82,30 @@ public final class PageLoader {
      *     (interrupted)
      */
     public Page[] demand(List<PageId> ids) {
-        Page[] pages = new Page[ids.size()];
-        List<CompletableFuture<Page>> wave = new ArrayList<>();
-        for (int i = 0; i < pages.length; i++) {
-            Page cached = cache.get(ids.get(i));
-            if (cached != null) {
-                pages[i] = cached;
-            } else {
-                wave.add(fetch(ids.get(i), 1));
+        Page[] found = new Page[ids.size()];
+        List<PageId> missing = new ArrayList<>();
+        for (int i = 0; i < found.length; i++) {
+            found[i] = cache.get(ids.get(i));
+            if (found[i] == null) {
+                missing.add(ids.get(i));
             }
         }
-        if (wave.isEmpty()) {
-            return pages;
+        if (missing.isEmpty()) {
+            return found;
         }
-        metrics.faults().increment();
-        fetchFilters(ids);
-        int next = 0;
-        for (int i = 0; i < pages.length; i++) {
-            if (pages[i] == null) {
-                pages[i] = Futures.await(wave.get(next++));
-            }
-        }
-        return pages;
+        return fault(
+                cause -> {
+                    List<CompletableFuture<Page>> wave = new ArrayList<>(missing.size());
+                    missing.forEach(id -> wave.add(fetch(id, 1, cause)));
+                    fetchFilters(ids, cause);
+                    int next = 0;
+                    for (int i = 0; i < found.length; i++) {
+                        if (found[i] == null) {
+                            found[i] = Futures.await(wave.get(next++));
+                        }
+                    }
+                    return found;
+                });
     }
 
     /**
@@ -101,11 +117,7 @@ public final class PageLoader {
      */
     public Page demandAhead(PageId id, int ahead) {
         Page cached = cache.get(id);
-        if (cached != null) {
-            return cached;
-        }
-        metrics.faults().increment();
-        return Futures.await(fetch(id, ahead));
+        return cached != null ? cached : fault(cause -> Futures.await(fetch(id, ahead, cause)));
     }
 
     /** A page that is in the cache, or null. */
@@ -124,6 +136,11 @@ public final class PageLoader {
         void await();
     }
 
+    /** Starts to fetch pages into the cache for a restore, which waits for them. */
+    public Arrival prefetch(Collection<PageId> ids) {
+        return prefetch(ids, LoadCause.DEMAND);
+    }
+
     /**
      * Starts to fetch pages into the cache. Counts as no fault.
      *
@@ -131,7 +148,7 @@ public final class PageLoader {
      *
      * @param ids with page tables that are here
      */
-    public Arrival prefetch(Collection<PageId> ids) {
+    public Arrival prefetch(Collection<PageId> ids, LoadCause cause) {
         Map<Run, BitSet> missing = new LinkedHashMap<>();
         for (PageId id : ids) {
             if (cache.get(id) == null) {
@@ -140,11 +157,11 @@ public final class PageLoader {
         }
         List<CompletableFuture<Page>> wave = new ArrayList<>();
         missing.forEach(
-                (run, pages) -> {
-                    for (int from = pages.nextSetBit(0); from >= 0; ) {
-                        int end = Math.min(pages.nextClearBit(from), from + MAX_PAGES_A_READ);
-                        wave.add(fetch(new PageId(run, from), end - from));
-                        from = pages.nextSetBit(end);
+                (run, wanted) -> {
+                    for (int from = wanted.nextSetBit(0); from >= 0; ) {
+                        int end = Math.min(wanted.nextClearBit(from), from + MAX_PAGES_A_READ);
+                        wave.add(fetch(new PageId(run, from), end - from, cause));
+                        from = wanted.nextSetBit(end);
                     }
                 });
         return () -> wave.forEach(Futures::await);
@@ -152,12 +169,7 @@ public final class PageLoader {
 
     /** Starts to fetch the page tables that are not here, each with one ranged read. */
     public Arrival prefetchPageTables(Collection<Run> runs) {
-        List<CompletableFuture<PageTable>> wave = new ArrayList<>();
-        for (Run run : runs) {
-            if (run.pageTable() == null) {
-                wave.add(fetchPageTable(run));
-            }
-        }
+        List<CompletableFuture<PageTable>> wave = fetchPageTables(runs, LoadCause.DEMAND);
         return () -> wave.forEach(Futures::await);
     }
 
@@ -168,25 +180,27 @@ public final class PageLoader {
 
     /** Makes the page tables of the runs available; those missing are fetched in one wave. */
     public void requirePageTables(Collection<Run> runs) {
-        List<CompletableFuture<PageTable>> wave = null;
         for (Run run : runs) {
             if (run.pageTable() == null) {
-                if (wave == null) {
-                    wave = new ArrayList<>();
-                }
-                wave.add(fetchPageTable(run));
+                fault(
+                        cause -> {
+                            fetchPageTables(runs, cause).forEach(Futures::await);
+                            return runs;
+                        });
+                return;
             }
-        }
-        if (wave != null) {
-            metrics.faults().increment();
-            wave.forEach(Futures::await);
         }
     }
 
     /** Returns a run's page table, fetching it if it is not here. */
     public PageTable pageTable(Run run) {
+        return pageTable(run, LoadCause.DEMAND);
+    }
+
+    /** As above, for whoever else waits. */
+    public PageTable pageTable(Run run, LoadCause cause) {
         PageTable table = run.pageTable();
-        return table != null ? table : Futures.await(fetchPageTable(run));
+        return table != null ? table : Futures.await(fetchPageTable(run, cause));
     }
 
     /**
@@ -195,61 +209,120 @@ public final class PageLoader {
      * @throws LazyStateException CORRUPT if length or checksum differ; the file is then to be
      *     deleted
      */
-    public void download(Run run, Path target) {
-        int crc = reader.download(run.object(), run.offset(), run.meta().tableBytes(), target);
+    public void download(Run run, Path target, LoadCause cause) {
+        long length = run.meta().tableBytes();
+        int crc =
+                pending(
+                        run.meta().pageCount(),
+                        () -> reader.download(run.object(), run.offset(), length, target));
         if (crc != run.meta().tableCrc32c()) {
             throw new LazyStateException(
                     Kind.CORRUPT,
-                    where(run, run.offset(), run.meta().tableBytes()),
+                    where(run, run.offset(), length),
                     "The run file failed its checksum; restore from a backup copy, or from an"
                             + " older checkpoint",
                     null);
         }
-        metrics.bytesRead().add(run.meta().tableBytes());
-        metrics.pagesLoaded().add(run.meta().pageCount());
+        metrics.loaded(cause, run.meta().pageCount(), length);
     }
 
     /** Reads and verifies neighbouring pages with one ranged read, past the cache. */
-    public List<Page> readPages(Run run, int from, int to) {
-        PageTable table = pageTable(run);
+    public List<Page> readPages(Run run, int from, int to, LoadCause cause) {
+        pageTable(run, cause);
+        return pending(to - from, () -> read(run, from, to, cause));
+    }
+
+    private List<Page> read(Run run, int from, int to, LoadCause cause) {
+        PageTable table = pageTable(run, cause);
         long start = table.page(from).offset();
         PageRef last = table.page(to - 1);
         int length = Math.toIntExact(last.offset() + last.length() - start);
         byte[] bytes = reader.read(run.object(), run.offset() + start, length);
-        metrics.bytesRead().add(length);
-        metrics.pagesLoaded().add(to - from);
-        List<Page> pages = new ArrayList<>(to - from);
+        metrics.loaded(cause, to - from, length);
+        List<Page> decoded = new ArrayList<>(to - from);
         for (int i = from; i < to; i++) {
             PageRef ref = table.page(i);
             int at = Math.toIntExact(ref.offset() - start);
             byte[] stored = Arrays.copyOfRange(bytes, at, at + ref.length());
-            pages.add(Page.decode(stored, ref, run.where(ref)));
+            decoded.add(Page.decode(stored, ref, run.where(ref)));
         }
-        return pages;
+        return decoded;
     }
 
-    private CompletableFuture<Page> fetch(PageId id, int ahead) {
-        return once(
-                pagesUnderWay,
+    private interface Wait<T> {
+        T under(LoadCause cause);
+    }
+
+    /** Lets the caller wait for pages or indexes: a fault if it is the task. */
+    private <T> T fault(Wait<T> wait) {
+        if (Thread.currentThread() != taskThread) {
+            return wait.under(LoadCause.SNAPSHOT);
+        }
+        metrics.faults().increment();
+        waits.begin();
+        long start = System.nanoTime();
+        try {
+            return wait.under(LoadCause.DEMAND);
+        } finally {
+            metrics.waited(System.nanoTime() - start);
+            waits.end();
+        }
+    }
+
+    private <T> T pending(int count, Supplier<T> work) {
+        metrics.pendingPages().add(count);
+        try {
+            return work.get();
+        } finally {
+            metrics.pendingPages().add(-count);
+        }
+    }
+
+    private CompletableFuture<Page> fetch(PageId id, int ahead, LoadCause asked) {
+        Run run = id.run();
+        int end = Math.min(id.page() + ahead, run.meta().pageCount());
+        return pages.start(
                 id,
-                () -> {
-                    int last = Math.min(id.page() + ahead, id.run().meta().pageCount());
-                    List<Page> pages = readPages(id.run(), id.page(), last);
-                    for (int i = 0; i < pages.size(); i++) {
-                        cache.put(new PageId(id.run(), id.page() + i), pages.get(i));
+                asked,
+                bytes(run, id.page(), end),
+                cause -> {
+                    List<Page> read = readPages(run, id.page(), end, cause);
+                    for (int i = 0; i < read.size(); i++) {
+                        cache.put(new PageId(run, id.page() + i), read.get(i));
                     }
-                    return pages.get(0);
+                    return read.get(0);
                 });
     }
 
-    private CompletableFuture<PageTable> fetchPageTable(Run run) {
-        return once(
-                tablesUnderWay,
+    private static long bytes(Run run, int from, int to) {
+        PageTable table = run.pageTable();
+        return table == null ? 0 : table.page(to - 1).endOffset() - table.page(from).offset();
+    }
+
+    private List<CompletableFuture<PageTable>> fetchPageTables(
+            Collection<Run> runs, LoadCause cause) {
+        List<CompletableFuture<PageTable>> wave = new ArrayList<>();
+        for (Run run : runs) {
+            if (run.pageTable() == null) {
+                wave.add(fetchPageTable(run, cause));
+            }
+        }
+        return wave;
+    }
+
+    /**
+     * Always asked for at once, whoever wants it: requests of less urgent causes wait for page
+     * tables in the executor's threads, and must not wait for each other there.
+     */
+    private CompletableFuture<PageTable> fetchPageTable(Run run, LoadCause cause) {
+        int length = run.meta().pageTableBytes();
+        return tables.start(
                 run,
-                () -> {
-                    int length = run.meta().pageTableBytes();
+                LoadCause.DEMAND,
+                length,
+                urgent -> {
                     byte[] stored = reader.read(run.object(), run.pageTableOffset(), length);
-                    metrics.bytesRead().add(length);
+                    metrics.loaded(cause, 0, length);
                     return run.installPageTable(stored, where(run, run.pageTableOffset(), length));
                 });
     }
@@ -258,53 +331,27 @@ public final class PageLoader {
      * Fetches the filters of the runs in the same wave as their first pages. Nobody waits: they
      * answer later reads, and a filter that cannot be had costs only pages.
      */
-    private void fetchFilters(List<PageId> ids) {
+    private void fetchFilters(List<PageId> ids, LoadCause cause) {
         for (PageId id : ids) {
             Run run = id.run();
             if (run.filter() == null && run.meta().pageCount() > 1) {
-                CompletableFuture<Run> unused = fetchFilter(run);
+                CompletableFuture<Run> unused = fetchFilter(run, cause);
             }
         }
     }
 
-    private CompletableFuture<Run> fetchFilter(Run run) {
-        return once(
-                filtersUnderWay,
+    private CompletableFuture<Run> fetchFilter(Run run, LoadCause asked) {
+        int length = run.meta().filterBytes();
+        return filters.start(
                 run,
-                () -> {
-                    int length = run.meta().filterBytes();
+                asked,
+                length,
+                cause -> {
                     byte[] stored = reader.read(run.object(), run.filterOffset(), length);
-                    metrics.bytesRead().add(length);
+                    metrics.loaded(cause, 0, length);
                     run.installFilter(stored, where(run, run.filterOffset(), length));
                     return run;
                 });
-    }
-
-    /** Starts the work unless the same is under way; whoever asks gets the one future. */
-    private <K, V> CompletableFuture<V> once(
-            Map<K, CompletableFuture<V>> underWay, K key, Supplier<V> work) {
-        CompletableFuture<V> mine = new CompletableFuture<>();
-        CompletableFuture<V> other = underWay.putIfAbsent(key, mine);
-        if (other != null) {
-            return other;
-        }
-        try {
-            executor.execute(
-                    () -> {
-                        try {
-                            V value = work.get();
-                            underWay.remove(key);
-                            mine.complete(value);
-                        } catch (Throwable t) {
-                            underWay.remove(key);
-                            mine.completeExceptionally(t);
-                        }
-                    });
-        } catch (RejectedExecutionException e) {
-            underWay.remove(key);
-            mine.completeExceptionally(Futures.stopped(e));
-        }
-        return mine;
     }
 
     private static Where where(Run run, long offset, long length) {

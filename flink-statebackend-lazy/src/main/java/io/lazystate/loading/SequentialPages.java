@@ -1,5 +1,6 @@
 package io.lazystate.loading;
 
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.Page;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
@@ -21,25 +22,27 @@ public final class SequentialPages implements RunCursor.Pages {
 
     private final PageLoader loader;
     private final Run run;
+    private final LoadCause cause;
     private List<Page> here = List.of();
     private int first;
 
-    public SequentialPages(PageLoader loader, Run run) {
+    public SequentialPages(PageLoader loader, Run run, LoadCause cause) {
         this.loader = loader;
         this.run = run;
+        this.cause = cause;
     }
 
     @Override
     public Page fetch(int page, int walked) {
         if (page < first || page >= first + here.size()) {
-            here = loader.readPages(run, page, endOfRead(page));
+            here = loader.readPages(run, page, endOfRead(page), cause);
             first = page;
         }
         return here.get(page - first);
     }
 
     private int endOfRead(int from) {
-        PageTable table = loader.pageTable(run);
+        PageTable table = loader.pageTable(run, cause);
         long end = table.page(from).offset() + READ_BYTES;
         int to = from + 1;
         while (to < table.pages() && table.page(to).endOffset() <= end) {

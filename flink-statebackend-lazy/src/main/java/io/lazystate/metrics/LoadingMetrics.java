@@ -1,19 +1,29 @@
 package io.lazystate.metrics;
 
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 
 /**
  * Counts what one keyed backend loads, and for whom.
  *
- * <p>Shape: monotonic counters, registered under the names of their methods. Units: pages, extents,
- * bytes as fetched from the store, or calls. Threads: any.
+ * <p>Shape: monotonic counters, registered under the names of their methods, and few others. Units:
+ * pages, extents, bytes as fetched from the store, or calls. Threads: any.
  */
 @Internal
 public final class LoadingMetrics {
+    /** Of the last faults: 8 KB. */
+    private static final int LATENCIES_KEPT = 1_000;
+
     private final LongAdder faults = new LongAdder();
     private final LongAdder pagesLoaded = new LongAdder();
     private final LongAdder bytesRead = new LongAdder();
@@ -23,6 +33,59 @@ public final class LoadingMetrics {
     private final LongAdder filteredReads = new LongAdder();
     private final LongAdder hotRowsLoaded = new LongAdder();
     private final LongAdder hotReads = new LongAdder();
+    private final LongAdder pendingPages = new LongAdder();
+    private final LongAdder stallNanos = new LongAdder();
+    private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
+    private final RecoveryMetrics recovery = new RecoveryMetrics(System::nanoTime);
+    private final Map<LoadCause, LongAdder> pages = adders();
+    private final Map<LoadCause, LongAdder> bytes = adders();
+
+    private static Map<LoadCause, LongAdder> adders() {
+        Map<LoadCause, LongAdder> adders = new EnumMap<>(LoadCause.class);
+        for (LoadCause cause : LoadCause.values()) {
+            adders.put(cause, new LongAdder());
+        }
+        return Collections.unmodifiableMap(adders);
+    }
+
+    /** Notes what came from the store. */
+    public void loaded(LoadCause cause, long newPages, long newBytes) {
+        pagesLoaded.add(newPages);
+        bytesRead.add(newBytes);
+        pages(cause).add(newPages);
+        bytes(cause).add(newBytes);
+    }
+
+    /** The part of {@link #pagesLoaded} that was loaded for this. */
+    public LongAdder pages(LoadCause cause) {
+        return Objects.requireNonNull(pages.get(cause));
+    }
+
+    /** The part of {@link #bytesRead} that was loaded for this. */
+    public LongAdder bytes(LoadCause cause) {
+        return Objects.requireNonNull(bytes.get(cause));
+    }
+
+    /** Notes that the task has waited for the store. */
+    public void waited(long nanos) {
+        stallNanos.add(nanos);
+        latencyMillis.update(TimeUnit.NANOSECONDS.toMillis(nanos));
+    }
+
+    /** Nanoseconds that the task has waited for the store. */
+    public LongAdder stallNanos() {
+        return stallNanos;
+    }
+
+    /** How the backend came up. */
+    public RecoveryMetrics recovery() {
+        return recovery;
+    }
+
+    /** Pages that are being fetched. */
+    public LongAdder pendingPages() {
+        return pendingPages;
+    }
 
     /** Waves of ranged reads that a state access waited for. */
     public LongAdder faults() {
@@ -91,6 +154,14 @@ public final class LoadingMetrics {
         gauge(group, "hotRowsLoaded", hotRowsLoaded::sum);
         gauge(group, "hotReads", hotReads::sum);
         gauge(group, "pagesTotal", pagesTotal);
+        gauge(group, "pendingPages", pendingPages::sum);
+        gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));
+        group.histogram("stateLoadingLatencyMs", latencyMillis);
+        recovery.register(group);
+        for (LoadCause cause : LoadCause.values()) {
+            gauge(group, "pagesLoaded" + cause.metricSuffix(), pages(cause)::sum);
+            gauge(group, "bytesRead" + cause.metricSuffix(), bytes(cause)::sum);
+        }
         group.gauge(
                 "residentFraction",
                 (Gauge<Double>)

@@ -445,6 +445,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private void use() {
         if (unused) {
             unused = false;
+            context.metrics().recovery().firstRecord();
             used.countDown();
         }
         settle();

@@ -4,8 +4,10 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.Futures;
+import io.lazystate.loading.LoadExecutor;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StoredObject;
 import java.util.ArrayList;
@@ -13,7 +15,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.apache.flink.annotation.Internal;
@@ -41,13 +42,14 @@ public final class CheckpointContents {
      *     of the handles are of this backend
      */
     public static @Nullable List<Manifest> read(
-            Collection<KeyedStateHandle> handles, RangedReader reader, ExecutorService executor) {
+            Collection<KeyedStateHandle> handles, RangedReader reader, LoadExecutor executor) {
         List<Future<@Nullable Manifest>> wave = new ArrayList<>();
         for (KeyedStateHandle handle : handles) {
             if (!(handle instanceof IncrementalRemoteKeyedStateHandle remote)) {
                 return null;
             }
-            wave.add(executor.submit(() -> read(remote, reader)));
+            long bytes = remote.getMetaDataStateHandle().getStateSize();
+            wave.add(executor.submit(LoadCause.DEMAND, bytes, () -> read(remote, reader)));
         }
         List<Manifest> manifests = new ArrayList<>();
         for (Future<@Nullable Manifest> future : wave) {

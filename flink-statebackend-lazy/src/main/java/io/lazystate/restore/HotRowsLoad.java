@@ -3,8 +3,10 @@ package io.lazystate.restore;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.Futures;
+import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.Page;
 import io.lazystate.run.PageCursor;
 import io.lazystate.run.Run;
@@ -15,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.jspecify.annotations.Nullable;
@@ -45,16 +46,20 @@ final class HotRowsLoad {
             List<Manifest> manifests,
             KeyGroupRange keyGroups,
             PageLoader loader,
-            @Nullable ExecutorService executor) {
+            @Nullable LoadExecutor executor) {
         HotRowsLoad load = new HotRowsLoad(keyGroups);
         for (Manifest manifest : manifests) {
             Run hot = manifest.hot();
             if (hot != null && executor != null) {
+                long bytes = hot.meta().tableBytes();
+                int pages = hot.meta().pageCount();
                 load.parts.add(
                         new Part(
                                 manifest,
                                 executor.submit(
-                                        () -> loader.readPages(hot, 0, hot.meta().pageCount()))));
+                                        LoadCause.PRELOAD,
+                                        bytes,
+                                        () -> loader.readPages(hot, 0, pages, LoadCause.PRELOAD))));
             }
         }
         return load;

@@ -1,5 +1,6 @@
 package io.lazystate.restore;
 
+import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
@@ -10,7 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -68,7 +68,7 @@ public final class LazyRestore<K> {
             StateSerializerProvider<K> keySerializer,
             ClassLoader userCode,
             Target target,
-            @Nullable ExecutorService executor)
+            @Nullable LoadExecutor executor)
             throws IOException, StateMigrationException {
         HotRowsLoad hot =
                 HotRowsLoad.start(

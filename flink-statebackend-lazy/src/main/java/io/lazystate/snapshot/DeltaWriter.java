@@ -4,6 +4,7 @@ import io.lazystate.loading.MergeCursor;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.loading.SequentialPages;
 import io.lazystate.manifest.Extent;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.RowCursor;
@@ -97,7 +98,10 @@ final class DeltaWriter {
     }
 
     private RunCursor cursor(Run run) {
-        return new RunCursor(loader.pageTable(run), true, new SequentialPages(loader, run));
+        return new RunCursor(
+                loader.pageTable(run, LoadCause.SNAPSHOT),
+                true,
+                new SequentialPages(loader, run, LoadCause.SNAPSHOT));
     }
 
     private RunWriter open() {

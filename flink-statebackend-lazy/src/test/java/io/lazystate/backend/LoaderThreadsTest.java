@@ -14,17 +14,16 @@ class LoaderThreadsTest {
         AtomicBoolean closed = new AtomicBoolean();
         AtomicBoolean over = new AtomicBoolean();
         CountDownLatch started = new CountDownLatch(1);
-        LoaderThreads threads = new LoaderThreads("op", 1);
-        threads.hydration()
-                .execute(
-                        () -> {
-                            started.countDown();
-                            // Native code does not hear of the interrupt; it ends in its own time.
-                            while (!closed.get() && closer.getState() == Thread.State.RUNNABLE) {
-                                Thread.onSpinWait();
-                            }
-                            over.set(!closed.get());
-                        });
+        LoaderThreads threads = new LoaderThreads(2);
+        threads.startHydrator(
+                () -> {
+                    started.countDown();
+                    // Native code does not hear of the interrupt; it ends in its own time.
+                    while (!closed.get() && closer.getState() == Thread.State.RUNNABLE) {
+                        Thread.onSpinWait();
+                    }
+                    over.set(!closed.get());
+                });
         started.await();
         closer.interrupt();
 

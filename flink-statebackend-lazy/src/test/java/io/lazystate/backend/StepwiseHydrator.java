@@ -1,13 +1,17 @@
 package io.lazystate.backend;
 
+import io.lazystate.loading.ByteRate;
+import io.lazystate.loading.HydrationPace;
+import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
+import io.lazystate.store.Backoff;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.apache.flink.util.concurrent.Executors;
 
 /**
  * Links cold extents of a task one by one when it is told to, in the calling thread: the same
@@ -24,7 +28,7 @@ final class StepwiseHydrator {
         PageLoader loader =
                 new PageLoader(
                         new StateHandleReader(),
-                        Executors.newDirectExecutorService(),
+                        (cause, bytes, request) -> request.run(),
                         0,
                         new LoadingMetrics());
         this.hydrator =
@@ -32,10 +36,13 @@ final class StepwiseHydrator {
                         "fuzz",
                         task.database().linker(),
                         loader,
-                        RunFormat.ofPages(256),
-                        directory,
-                        Executors.newDirectExecutorService(),
-                        1);
+                        (cause, bytes, request) -> request.run(),
+                        new HydrationSettings(RunFormat.ofPages(256), directory, 1, List.of(), 0),
+                        new HydrationPace(
+                                System::nanoTime,
+                                Thread::sleep,
+                                new Backoff(0, 0, () -> 0),
+                                new ByteRate(System::nanoTime)));
     }
 
     /** Links some extents, those of one state or of all. */

@@ -25,6 +25,7 @@ final class StoreGate implements RangedReader {
 
     private final RangedReader store;
     private volatile boolean closed;
+    private volatile boolean refusing;
     private final Deque<CountDownLatch> waves = new ArrayDeque<>();
     private final Semaphore heldDownloads = new Semaphore(0);
     private volatile @Nullable Semaphore downloads;
@@ -36,6 +37,12 @@ final class StoreGate implements RangedReader {
     /** Every request fails from now on. */
     void close() {
         closed = true;
+    }
+
+    /** Downloads fail from now on, as if the store did not answer. */
+    StoreGate refuseDownloads() {
+        refusing = true;
+        return this;
     }
 
     /**
@@ -81,6 +88,9 @@ final class StoreGate implements RangedReader {
     @Override
     public int download(StoredObject object, long offset, long length, Path target) {
         pass(object);
+        if (refusing) {
+            throw error(Kind.UNAVAILABLE, object, "downloads are refused");
+        }
         Semaphore permits = downloads;
         if (permits != null) {
             heldDownloads.release();

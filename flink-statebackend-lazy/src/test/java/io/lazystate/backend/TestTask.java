@@ -10,6 +10,8 @@ import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RunnableFuture;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.JobID;
@@ -197,8 +199,10 @@ final class TestTask implements AutoCloseable {
                                                     .createTaskRegistry(job, new JobVertexID()),
                                             clock,
                                             new UnregisteredMetricsGroup(),
+                                            ports.initialization::put,
                                             handles,
-                                            cancel));
+                                            cancel,
+                                            1.0));
         } catch (Exception e) {
             env.close();
             throw e;
@@ -221,6 +225,11 @@ final class TestTask implements AutoCloseable {
 
     CheckpointMetrics written() {
         return ports.written;
+    }
+
+    /** What the restore told Flink of its durations. */
+    Map<String, Long> initialization() {
+        return ports.initialization;
     }
 
     /** The database under Flink's RocksDB backend, which keeps it to itself. */
@@ -334,6 +343,7 @@ final class TestTask implements AutoCloseable {
         private final transient CountingReader reader;
         private final transient LoadingMetrics metrics = new LoadingMetrics();
         private final transient CheckpointMetrics written = new CheckpointMetrics();
+        private final transient Map<String, Long> initialization = new ConcurrentHashMap<>();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
             reader = new CountingReader(store.apply(DEFAULT.reader()));

@@ -1,6 +1,7 @@
 package io.lazystate.it;
 
 import java.io.IOException;
+import java.net.URI;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -12,6 +13,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.MetricOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
@@ -52,6 +54,7 @@ final class LedgerCluster implements AutoCloseable {
         Configuration clusterSettings = new Configuration(jobSettings);
         clusterSettings.addAll(more);
         clusterSettings.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(96));
+        clusterSettings.set(MetricOptions.METRIC_FETCHER_UPDATE_INTERVAL, Duration.ofMillis(50));
         metrics.addToConfiguration(clusterSettings);
         this.cluster =
                 new MiniCluster(
@@ -164,9 +167,30 @@ final class LedgerCluster implements AutoCloseable {
                 .get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
+    /**
+     * Starts the job from a checkpoint, and no checkpoint after that: so it processes a few events
+     * and then waits for more until it is cancelled.
+     */
+    JobID resumeAndStay(String checkpoint, String checkpoints, LedgerJob.Execution execution)
+            throws Exception {
+        Configuration settings = new Configuration(jobSettings);
+        settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
+        settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofDays(1));
+        JobGraph graph = LedgerJob.graph(settings, execution);
+        graph.setSavepointRestoreSettings(
+                SavepointRestoreSettings.forPath(checkpoint, false, RecoveryClaimMode.CLAIM));
+        cluster.submitJob(graph).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        return graph.getJobID();
+    }
+
     void cancel(JobID job) throws Exception {
         cluster.cancelJob(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         cluster.requestJobResult(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** Where Flink's REST API answers. */
+    URI restAddress() throws Exception {
+        return cluster.getRestAddress().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
     private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {

@@ -17,7 +17,6 @@ import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
 import java.nio.file.Path;
 import java.util.List;
-import org.apache.flink.util.concurrent.Executors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -133,7 +132,8 @@ class ColdReaderTest {
 
     private ColdReader reader(RangedReader reader) {
         PageLoader loader =
-                new PageLoader(reader, Executors.newDirectExecutorService(), CACHE_BYTES, metrics);
+                new PageLoader(
+                        reader, (cause, bytes, request) -> request.run(), CACHE_BYTES, metrics);
         return new ColdReader(loader, metrics);
     }
 

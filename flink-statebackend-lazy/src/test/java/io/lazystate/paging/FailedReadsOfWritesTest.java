@@ -70,7 +70,11 @@ class FailedReadsOfWritesTest {
                 new PagedRocksDB(
                         RocksDB.open(directory.resolve("db").toString()),
                         new PagingContext(
-                                new PageLoader(reader, executor, 0, metrics),
+                                new PageLoader(
+                                        reader,
+                                        (cause, bytes, request) -> executor.execute(request::run),
+                                        0,
+                                        metrics),
                                 metrics,
                                 new ResourceGuard(),
                                 directory,

@@ -54,7 +54,11 @@ class ForeignIteratorTest {
                 new PagedRocksDB(
                         raw,
                         new PagingContext(
-                                new PageLoader(store, executor, 0, metrics),
+                                new PageLoader(
+                                        store,
+                                        (cause, bytes, request) -> executor.execute(request::run),
+                                        0,
+                                        metrics),
                                 metrics,
                                 new ResourceGuard(),
                                 directory,

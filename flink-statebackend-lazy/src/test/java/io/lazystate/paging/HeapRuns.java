@@ -12,13 +12,13 @@ import java.nio.file.Path;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 
 /** Runs in memory, each in an object of its own, of text keys in pages of one row. */
-final class HeapRuns {
+public final class HeapRuns {
     private final Path directory;
 
     /**
      * @param directory for files on their way
      */
-    HeapRuns(Path directory) {
+    public HeapRuns(Path directory) {
         this.directory = directory;
     }
 
@@ -28,7 +28,7 @@ final class HeapRuns {
      * @param version first word of the values
      * @param keys in order; one that begins with a minus sign is removed
      */
-    Run write(String name, String version, String... keys) throws Exception {
+    public Run write(String name, String version, String... keys) throws Exception {
         try (RunWriter writer =
                 new RunWriter(directory.resolve(name + ".sst"), RunFormat.ofPages(1))) {
             for (String key : keys) {
@@ -53,7 +53,7 @@ final class HeapRuns {
         return new Run(run.object(), run.offset(), run.meta(), null);
     }
 
-    static byte[] bytes(String text) {
+    public static byte[] bytes(String text) {
         return text.getBytes(UTF_8);
     }
 }

@@ -17,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.flink.util.ResourceGuard;
-import org.apache.flink.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,7 +44,7 @@ class LinkOnceTest {
         PageLoader loader =
                 new PageLoader(
                         new StateHandleReader(),
-                        Executors.newDirectExecutorService(),
+                        (cause, bytes, request) -> request.run(),
                         1 << 20,
                         metrics);
         db =

@@ -2,12 +2,16 @@ package io.lazystate.paging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.loading.ByteRate;
+import io.lazystate.loading.HydrationPace;
+import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
+import io.lazystate.store.Backoff;
 import io.lazystate.store.StateHandleReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -24,7 +28,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.util.ResourceGuard;
-import org.apache.flink.util.concurrent.Executors;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
@@ -81,7 +84,7 @@ final class PagedCalls implements AutoCloseable {
         PageLoader loader =
                 new PageLoader(
                         new StateHandleReader(),
-                        Executors.newDirectExecutorService(),
+                        (cause, bytes, request) -> request.run(),
                         random.nextInt(3000),
                         metrics);
         this.db =
@@ -98,10 +101,13 @@ final class PagedCalls implements AutoCloseable {
                         "fuzz",
                         db.linker(),
                         loader,
-                        RunFormat.ofPages(64),
-                        directory,
-                        Executors.newDirectExecutorService(),
-                        1);
+                        (cause, bytes, request) -> request.run(),
+                        new HydrationSettings(RunFormat.ofPages(64), directory, 1, List.of(), 0),
+                        new HydrationPace(
+                                System::nanoTime,
+                                Thread::sleep,
+                                new Backoff(0, 0, () -> 0),
+                                new ByteRate(System::nanoTime)));
         for (Table table : tables) {
             restore(table);
         }

@@ -59,7 +59,11 @@ class RefusedWritesTest {
                 new PagedRocksDB(
                         raw,
                         new PagingContext(
-                                new PageLoader(new StateHandleReader(), executor, 0, metrics),
+                                new PageLoader(
+                                        new StateHandleReader(),
+                                        (cause, bytes, request) -> executor.execute(request::run),
+                                        0,
+                                        metrics),
                                 metrics,
                                 new ResourceGuard(),
                                 directory,

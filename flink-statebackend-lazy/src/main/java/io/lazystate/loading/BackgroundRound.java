@@ -1,0 +1,109 @@
+package io.lazystate.loading;
+
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
+import java.util.IdentityHashMap;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Hydration behind a running task: gives way to its faults, keeps below a rate, and is patient.
+ *
+ * <p>Bounds: while the store does not answer, pauses grow; after {@link #MAX_PAUSES} of them in
+ * which nothing came, it gives up what is left. What is damaged is fetched {@link #MAX_ATTEMPTS}
+ * times, in case it was damaged on the way. Threads: the hydrator's.
+ */
+final class BackgroundRound implements HydrationRound {
+    private static final int MAX_PAUSES = 12;
+    private static final int MAX_ATTEMPTS = 2;
+
+    private final HydrationQueue queue;
+    private final HydrationPace pace;
+    private final long maxBytesPerSecond;
+    private final DemandWaits waits;
+    private final HydrationReport report;
+    private final IdentityHashMap<ColdExtent, Integer> attempts = new IdentityHashMap<>();
+    private @Nullable LazyStateException lastUnavailable;
+    private int pauses;
+    private long pauseMillis;
+
+    BackgroundRound(
+            HydrationQueue queue,
+            HydrationPace pace,
+            long maxBytesPerSecond,
+            DemandWaits waits,
+            HydrationReport report) {
+        this.queue = queue;
+        this.pace = pace;
+        this.maxBytesPerSecond = maxBytesPerSecond;
+        this.waits = waits;
+        this.report = report;
+    }
+
+    @Override
+    public boolean mayStart(ColdExtent next, boolean idle) {
+        try {
+            if (pauseMillis > 0) {
+                if (!idle || pauses > MAX_PAUSES) {
+                    return false;
+                }
+                pace.sleeper().sleep(pauseMillis);
+                pauseMillis = 0;
+            }
+            waits.awaitEnd();
+            long nanos;
+            while ((nanos = pace.rate().take(next.bytes(), maxBytesPerSecond)) > 0) {
+                if (!idle) {
+                    return false;
+                }
+                pace.sleeper().sleep(1 + TimeUnit.NANOSECONDS.toMillis(nanos));
+            }
+            return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw Futures.stopped(e);
+        }
+    }
+
+    @Override
+    public boolean awaitDone(Fetch fetch) {
+        return fetch.awaitDone(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void linked(ColdExtent extent) {
+        pauses = 0;
+        report.linked(extent);
+    }
+
+    @Override
+    public void failed(ColdExtent extent, LazyStateException e) {
+        if (e.kind() == Kind.UNAVAILABLE) {
+            lastUnavailable = e;
+            queue.addAgain(extent);
+            if (pauseMillis == 0) {
+                pauses++;
+                pauseMillis = Math.max(1, pace.backoff().delayMillis(pauses));
+                report.pausing(e, pauseMillis);
+            }
+        } else if (attempts.merge(extent, 1, Integer::sum) < MAX_ATTEMPTS) {
+            queue.addAgain(extent);
+        } else {
+            report.gaveUp(extent, e);
+        }
+    }
+
+    /**
+     * Reports what is left, because the store did not answer for too long.
+     *
+     * @return whether everything was linked
+     */
+    boolean ended() {
+        if (lastUnavailable != null) {
+            for (ColdExtent left : queue.all()) {
+                report.gaveUp(left, lastUnavailable);
+            }
+        }
+        return report.ended();
+    }
+}

@@ -1,0 +1,129 @@
+package io.lazystate.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.flink.api.common.JobID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What Flink's REST API tells of a job that was restored and is warm. */
+class MetricsOverRestIT {
+    private static final String COMPLETED = "3";
+    private static final int PATIENCE_SECONDS = 120;
+    private static final Pattern VERTEX = Pattern.compile("\"id\":\"([0-9a-f]{32})\"");
+    private static final Pattern ID = Pattern.compile("\"id\":\"([^\"]+)\"");
+    private static final Pattern VALUE =
+            Pattern.compile("\"id\":\"([^\"]+)\",\"value\":\"([^\"]*)\"");
+
+    @TempDir Path directory;
+
+    private final HttpClient http = HttpClient.newHttpClient();
+
+    @Test
+    void everyMetricOfLoadingCanBeRead() throws Exception {
+        String checkpoints = directory.toUri().toString();
+        LedgerJob.Execution failing = new LedgerJob.Execution("rest", 1, LedgerJob.NEVER, 2_000);
+        LedgerJob.Execution staying =
+                new LedgerJob.Execution("rest", 1, LedgerJob.NEVER, LedgerJob.NEVER);
+        try (LedgerCluster cluster = LedgerCluster.start("LAZY")) {
+            String checkpoint = cluster.run(checkpoints, failing).latestCheckpoint();
+            JobID job = cluster.resumeAndStay(checkpoint, checkpoints, staying);
+            Map<String, String> metrics = warm(cluster.restAddress(), job);
+            cluster.cancel(job);
+
+            assertThat(metrics)
+                    .containsKeys(
+                            "bytesReadDemand",
+                            "bytesReadHydrate",
+                            "bytesReadPrefetch",
+                            "bytesReadPreload",
+                            "bytesReadSnapshot",
+                            "bytesReadWarmUp",
+                            "pagesLoadedDemand",
+                            "pagesLoadedHydrate",
+                            "pagesLoadedPrefetch",
+                            "pagesLoadedPreload",
+                            "pagesLoadedSnapshot",
+                            "pagesLoadedWarmUp",
+                            "stateLoadingLatencyMs_p99",
+                            "stateLoadingLatencyMs_mean",
+                            "checkpointDeltaBytes");
+            assertThat(metrics)
+                    .containsEntry("pendingPages", "0")
+                    .containsEntry("residentFraction", "1.0")
+                    .containsEntry("prewarmFailedExtents", "0");
+            for (String positive :
+                    new String[] {
+                        "bytesRead",
+                        "bytesReadHydrate",
+                        "coldStartLatencyMs",
+                        "extentsLinked",
+                        "faults",
+                        "gets",
+                        "pagesLoaded",
+                        "pagesLoadedDemand",
+                        "pagesTotal",
+                        "prewarmBytes",
+                        "prewarmExtents",
+                        "timeToFirstRecordMs",
+                        "timeToWarmMs"
+                    }) {
+                assertThat(Long.parseLong(metrics.get(positive))).as(positive).isPositive();
+            }
+            assertThat(Long.parseLong(metrics.get("coldStartLatencyMs")))
+                    .isLessThanOrEqualTo(Long.parseLong(metrics.get("timeToFirstRecordMs")));
+            assertThat(Long.parseLong(metrics.get("stallTimeMs"))).isNotNegative();
+        }
+    }
+
+    /** The backend's metrics by their last name, once it is warm. */
+    private Map<String, String> warm(URI rest, JobID job) throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        Map<String, String> metrics = Map.of();
+        while (!COMPLETED.equals(metrics.get("prewarmStatus"))) {
+            assertThat(System.nanoTime()).as("still not warm: " + metrics).isLessThan(deadline);
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
+            metrics = metrics(rest, job);
+        }
+        return metrics(rest, job);
+    }
+
+    private Map<String, String> metrics(URI rest, JobID job) throws Exception {
+        Map<String, String> metrics = new TreeMap<>();
+        for (MatchResult vertex : all(VERTEX, get(rest, "/jobs/" + job))) {
+            String path = "/jobs/" + job + "/vertices/" + vertex.group(1) + "/subtasks/0/metrics";
+            for (MatchResult id : all(ID, get(rest, path))) {
+                if (id.group(1).startsWith("KeyedProcess.")) {
+                    String value = get(rest, path + "?get=" + id.group(1));
+                    for (MatchResult found : all(VALUE, value)) {
+                        String name = found.group(1);
+                        metrics.put(name.substring(name.lastIndexOf('.') + 1), found.group(2));
+                    }
+                }
+            }
+        }
+        return metrics;
+    }
+
+    private static Iterable<MatchResult> all(Pattern pattern, String text) {
+        Matcher matcher = pattern.matcher(text);
+        return matcher.results()::iterator;
+    }
+
+    private String get(URI rest, String path) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(rest.resolve(path)).build();
+        return http.send(request, HttpResponse.BodyHandlers.ofString()).body();
+    }
+}
