@@ -4,7 +4,6 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ByteRate;
-import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.CountedReads;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
@@ -33,12 +32,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
@@ -59,6 +55,7 @@ import org.apache.flink.runtime.state.PriorityQueueSetFactory;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
+import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
@@ -88,9 +85,6 @@ import org.slf4j.LoggerFactory;
  */
 final class BackendAssembly<K> {
     private static final Logger LOG = LoggerFactory.getLogger(BackendAssembly.class);
-
-    /** Hydration starts with the first record, or after this if none comes. */
-    private static final long HYDRATION_DELAY_SECONDS = 3;
 
     /** Between attempts at a store that is away: from a second to a minute. */
     private static final Backoff HYDRATION_BACKOFF =
@@ -249,43 +243,29 @@ final class BackendAssembly<K> {
                             db.addHotRows(state, rows);
                             metrics.hotRowsLoaded().add(rows.size());
                         });
-        warnOfUnknownStates(database.states().keySet());
-        Hydrator hydrator = hydrator(db);
-        whole =
-                state -> {
-                    hydrator.hydrate(state::equals, () -> true);
-                    db.settle();
-                };
-        List<ColdExtent> cold = db.coldExtents();
-        LoadingMode mode = settings.loadingMode(bytes(cold));
+        RestoredState restored =
+                new RestoredState(
+                        parameters.getOperatorIdentifier(),
+                        db,
+                        hydrator(db),
+                        settings,
+                        metrics.recovery(),
+                        threads);
+        restored.warnOfUnknownStates(database.states().keySet());
+        whole = restored::loadWhole;
         long loadingStart = System.nanoTime();
-        load(hydrator, db, mode);
-        parameters
-                .getCustomInitializationMetrics()
-                .addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
-        List<ColdExtent> left = db.coldExtents();
+        String loaded = restored.load();
+        CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
+        durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
         LOG.info(
-                "Restored {} from checkpoint {} ({} handles) in {} ms, in mode {} of {}: {} of {}"
-                        + " extents, {} of {} bytes are cold",
+                "Restored {} from checkpoint {} ({} handles) in {} ms, {}",
                 parameters.getOperatorIdentifier(),
                 checkpoint(handles),
                 handles.size(),
                 millisSince(start),
-                mode,
-                settings,
-                left.size(),
-                cold.size(),
-                bytes(left),
-                bytes(cold));
-        parameters
-                .getCustomInitializationMetrics()
-                .addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
-        if (left.isEmpty()) {
-            metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
-        } else if (settings.hydrationEnabled()) {
-            metrics.recovery().prewarm(PrewarmStatus.PENDING);
-            threads.startHydrator(() -> prewarm(db, hydrator));
-        }
+                loaded);
+        durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
+        restored.warm();
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
@@ -305,25 +285,6 @@ final class BackendAssembly<K> {
         }
     }
 
-    /** Loads what is cold, in a thread of its own; whatever happens there, the task goes on. */
-    private void prewarm(PagedRocksDB db, Hydrator hydrator) throws InterruptedException {
-        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
-        metrics.recovery().prewarm(PrewarmStatus.RUNNING);
-        try {
-            switch (hydrator.run()) {
-                case COMPLETE -> metrics.recovery().prewarm(PrewarmStatus.COMPLETED);
-                case INCOMPLETE -> metrics.recovery().prewarm(PrewarmStatus.FAILED);
-                case STOPPED -> {}
-            }
-        } catch (RuntimeException e) {
-            metrics.recovery().prewarm(PrewarmStatus.FAILED);
-            LOG.error(
-                    "Hydration of {} ended; state that is cold stays readable",
-                    parameters.getOperatorIdentifier(),
-                    e);
-        }
-    }
-
     private Hydrator hydrator(PagedRocksDB db) {
         return new Hydrator(
                 parameters.getOperatorIdentifier(),
@@ -339,19 +300,6 @@ final class BackendAssembly<K> {
                 new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE));
     }
 
-    private void warnOfUnknownStates(Set<String> known) {
-        List<String> unknown =
-                settings.preloadStates().stream().filter(name -> !known.contains(name)).toList();
-        if (!unknown.isEmpty()) {
-            LOG.warn(
-                    "{} names states that {} does not have: {}; it has {}",
-                    LazyStateOptions.PRELOAD_STATES.key(),
-                    parameters.getOperatorIdentifier(),
-                    unknown,
-                    known);
-        }
-    }
-
     /** The ids that the handles tell, several after some kinds of rescale. */
     private static String checkpoint(Collection<KeyedStateHandle> handles) {
         return handles.stream()
@@ -360,46 +308,6 @@ final class BackendAssembly<K> {
                 .distinct()
                 .map(String::valueOf)
                 .collect(Collectors.joining(", "));
-    }
-
-    private static long bytes(List<ColdExtent> extents) {
-        return extents.stream().mapToLong(ColdExtent::bytes).sum();
-    }
-
-    /** Loads what the mode asks for while the task waits. */
-    private void load(Hydrator hydrator, PagedRocksDB db, LoadingMode mode) {
-        boolean chosenByUser = mode == settings.loadingMode();
-        switch (mode) {
-            case EAGER -> {
-                if (chosenByUser) {
-                    hydrator.hydrate(state -> true, () -> true);
-                } else {
-                    preload(hydrator, state -> true);
-                }
-            }
-            case HYBRID -> preload(hydrator, settings.preloadStates()::contains);
-            case LAZY, AUTO -> {}
-        }
-        db.settle();
-    }
-
-    /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
-    private void preload(Hydrator hydrator, Predicate<String> states) {
-        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
-        if (preloaded.expired()) {
-            LOG.warn(
-                    "{} was reached by {}; what is not loaded yet is loaded lazily",
-                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
-                    parameters.getOperatorIdentifier());
-        }
-        if (preloaded.firstFailure() != null) {
-            LOG.warn(
-                    "{} extents of {} could not be loaded before it runs, and are loaded lazily:"
-                            + " {}",
-                    preloaded.failures(),
-                    parameters.getOperatorIdentifier(),
-                    preloaded.firstFailure().getMessage());
-        }
     }
 
     private RocksDBKeyedStateBackend<K> assemble(

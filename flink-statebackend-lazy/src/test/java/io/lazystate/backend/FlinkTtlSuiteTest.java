@@ -17,7 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 class FlinkTtlSuiteTest {
     @RegisterExtension
     static final SuiteTally TALLY =
-            new SuiteTally(new SuiteTally.Cases(96, 48), SuiteTally.FAULTS, SuiteTally.COLD_WRITES);
+            new SuiteTally(new SuiteTally.Cases(96, 48), SuiteTally.FAULTS, SuiteTally.COLD_WRITES)
+                    .migrating();
 
     @TempDir static Path checkpoints;
 

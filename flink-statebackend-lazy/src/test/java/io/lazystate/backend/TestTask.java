@@ -5,6 +5,7 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.RangedReader;
+import io.lazystate.store.Sleeper;
 import java.io.IOException;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
@@ -352,6 +353,12 @@ final class TestTask implements AutoCloseable {
         @Override
         public RangedReader reader() {
             return reader;
+        }
+
+        /** What is tried again is tried again at once. */
+        @Override
+        public Sleeper sleeper() {
+            return millis -> {};
         }
 
         @Override

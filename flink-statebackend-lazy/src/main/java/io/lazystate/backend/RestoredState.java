@@ -1,0 +1,152 @@
+package io.lazystate.backend;
+
+import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.Hydrator;
+import io.lazystate.metrics.PrewarmStatus;
+import io.lazystate.metrics.RecoveryMetrics;
+import io.lazystate.paging.PagedRocksDB;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The cold state of a restored backend: what is loaded before its task runs, and what after.
+ *
+ * <p>Threads: the task thread; {@link #warm} goes on in one of its own.
+ */
+final class RestoredState {
+    private static final Logger LOG = LoggerFactory.getLogger(RestoredState.class);
+
+    /** Hydration starts with the first record, or after this if none comes. */
+    private static final long HYDRATION_DELAY_SECONDS = 3;
+
+    private final String operator;
+    private final PagedRocksDB db;
+    private final Hydrator hydrator;
+    private final LazySettings settings;
+    private final RecoveryMetrics metrics;
+    private final LoaderThreads threads;
+
+    /**
+     * @param operator whose state it is, for the log
+     */
+    RestoredState(
+            String operator,
+            PagedRocksDB db,
+            Hydrator hydrator,
+            LazySettings settings,
+            RecoveryMetrics metrics,
+            LoaderThreads threads) {
+        this.operator = operator;
+        this.db = db;
+        this.hydrator = hydrator;
+        this.settings = settings;
+        this.metrics = metrics;
+        this.threads = threads;
+    }
+
+    /** Says which states the configuration names and the checkpoint does not have. */
+    void warnOfUnknownStates(Set<String> known) {
+        List<String> unknown =
+                settings.preloadStates().stream().filter(name -> !known.contains(name)).toList();
+        if (!unknown.isEmpty()) {
+            LOG.warn(
+                    "{} names states that {} does not have: {}; it has {}",
+                    LazyStateOptions.PRELOAD_STATES.key(),
+                    operator,
+                    unknown,
+                    known);
+        }
+    }
+
+    /**
+     * Loads what the mode asks for while the task waits.
+     *
+     * @return what was loaded, for the log
+     * @throws LazyStateException in mode EAGER, as of the reads; CLOSED in every mode
+     */
+    String load() {
+        List<ColdExtent> cold = db.coldExtents();
+        LoadingMode mode = settings.loadingMode(bytes(cold));
+        switch (mode) {
+            case EAGER -> {
+                if (mode == settings.loadingMode()) {
+                    hydrator.hydrate(state -> true, () -> true);
+                } else { // AUTO chose it
+                    preload(state -> true);
+                }
+            }
+            case HYBRID -> preload(settings.preloadStates()::contains);
+            case LAZY, AUTO -> {}
+        }
+        db.settle();
+        List<ColdExtent> left = db.coldExtents();
+        return String.format(
+                "in mode %s of %s: %d of %d extents, %d of %d bytes are cold",
+                mode, settings, left.size(), cold.size(), bytes(left), bytes(cold));
+    }
+
+    /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
+    private void preload(Predicate<String> states) {
+        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
+        if (preloaded.expired()) {
+            LOG.warn(
+                    "{} was reached by {}; what is not loaded yet is loaded lazily",
+                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
+                    operator);
+        }
+        LazyStateException failure = preloaded.firstFailure();
+        if (failure != null) {
+            LOG.warn(
+                    "{} extents of {} could not be loaded before it runs, and are loaded lazily:"
+                            + " {}",
+                    preloaded.failures(),
+                    operator,
+                    failure.getMessage());
+        }
+    }
+
+    /**
+     * Makes one state resident while the task waits.
+     *
+     * @throws LazyStateException as of the reads
+     */
+    void loadWhole(String name) {
+        hydrator.hydrate(name::equals, () -> true);
+        db.settle();
+    }
+
+    /** Hydrates the rest in the background, if there is one and the options say so. */
+    void warm() {
+        if (db.coldExtents().isEmpty()) {
+            metrics.prewarm(PrewarmStatus.SKIPPED);
+        } else if (settings.hydrationEnabled()) {
+            metrics.prewarm(PrewarmStatus.PENDING);
+            threads.startHydrator(this::prewarm);
+        }
+    }
+
+    /** Whatever happens here, the task goes on. */
+    private void prewarm() throws InterruptedException {
+        db.awaitUse(HYDRATION_DELAY_SECONDS, TimeUnit.SECONDS);
+        metrics.prewarm(PrewarmStatus.RUNNING);
+        try {
+            switch (hydrator.run()) {
+                case COMPLETE -> metrics.prewarm(PrewarmStatus.COMPLETED);
+                case INCOMPLETE -> metrics.prewarm(PrewarmStatus.FAILED);
+                case STOPPED -> {}
+            }
+        } catch (RuntimeException e) {
+            metrics.prewarm(PrewarmStatus.FAILED);
+            LOG.error("Hydration of {} ended; state that is cold stays readable", operator, e);
+        }
+    }
+
+    private static long bytes(List<ColdExtent> extents) {
+        return extents.stream().mapToLong(ColdExtent::bytes).sum();
+    }
+}
