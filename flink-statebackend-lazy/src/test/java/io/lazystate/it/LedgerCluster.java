@@ -112,6 +112,7 @@ final class LedgerCluster implements AutoCloseable {
     Outcome runBatch(LedgerJob.Execution execution, Configuration more) throws Exception {
         Configuration settings = new Configuration(jobSettings);
         settings.set(ExecutionOptions.RUNTIME_MODE, RuntimeExecutionMode.BATCH);
+        settings.addAll(more);
         return run(LedgerJob.batchGraph(settings, execution));
     }
 
@@ -195,6 +196,7 @@ final class LedgerCluster implements AutoCloseable {
 
     private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {
         Configuration settings = new Configuration(jobSettings);
+        settings.addAll(more);
         settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints);
         return LedgerJob.graph(settings, execution);
     }
