@@ -13,8 +13,13 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public record RunFormat(int pageBytes, int blockBytes) {
 
-    /** RocksDB's blocks inside larger pages: small enough for its block cache. */
-    public static final int MAX_BLOCK_BYTES = 16 * 1024;
+    /**
+     * RocksDB's blocks inside larger pages: its own default, since a linked file is read by block
+     * until a compaction writes it anew.
+     */
+    public static final int MAX_BLOCK_BYTES = 4 * 1024;
+
+    private static final int SMALL_PAGE_BYTES = 16 * 1024;
 
     public RunFormat {
         if (pageBytes < 1 || blockBytes < 1) {
@@ -23,13 +28,13 @@ public record RunFormat(int pageBytes, int blockBytes) {
         }
     }
 
-    /** Pages of this size, with blocks of 16 KB or of the page size if that is smaller. */
+    /** Pages of this size, with blocks of 4 KB or of the page size if that is smaller. */
     public static RunFormat ofPages(int pageBytes) {
         return new RunFormat(pageBytes, Math.min(MAX_BLOCK_BYTES, pageBytes));
     }
 
-    /** The same blocks, each a page of its own: for rows of which few are read at a time. */
-    public RunFormat withSmallestPages() {
-        return new RunFormat(blockBytes, blockBytes);
+    /** The same blocks in pages of 16 KB at most: for rows of which few are read at a time. */
+    public RunFormat withSmallPages() {
+        return new RunFormat(Math.min(pageBytes, SMALL_PAGE_BYTES), blockBytes);
     }
 }

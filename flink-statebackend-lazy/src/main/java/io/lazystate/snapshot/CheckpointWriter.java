@@ -82,7 +82,7 @@ final class CheckpointWriter {
                 ObjectSink bases = newSink()) {
             StateWriter writer = stateWriter(deltas, bases, capture, settings.format());
             StateWriter queueWriter =
-                    stateWriter(deltas, bases, capture, settings.format().withSmallestPages());
+                    stateWriter(deltas, bases, capture, settings.format().withSmallPages());
             Map<StateView, StateWriter.Draft> drafts = new LinkedHashMap<>();
             for (RewritePlan.State captured : captured(states)) {
                 StateView state = states.get(drafts.size());
