@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Takes whole extents into the local database.
  *
- * <p>Threads: one hydrator's; the extents become resident later, at the task thread's next access.
+ * <p>Threads: any link, one at a time; the extents become resident later, at the task thread's next
+ * access. An extent that another thread has linked meanwhile is not linked again.
  */
 @Internal
 public interface LinkTarget {

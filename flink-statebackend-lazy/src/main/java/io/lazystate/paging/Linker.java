@@ -33,7 +33,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The rows stay invisible until the task thread, at its next access, has moved the overlay's
  * rows over them and marked the extent resident: until then readers pass them over. Threads: a
- * hydrator links, the task thread takes them over.
+ * hydrator links, or the task thread before a migration, one at a time; the task thread takes them
+ * over.
  */
 @Internal
 public final class Linker implements LinkTarget {
