@@ -1,7 +1,9 @@
 package io.lazystate.paging;
 
 import io.lazystate.run.Lookup;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ReadOptions;
@@ -14,9 +16,10 @@ import org.rocksdb.WriteOptions;
 /**
  * The rows written to cold extents: one column family for all states.
  *
- * <p>Shape: key = state id (4 bytes, big endian), row key; value = tag (0 REMOVE, 1 PUT), then the
- * value. Removals are tagged puts, since a compaction drops RocksDB's own at the bottom level.
- * Threads: the task thread writes, any reads.
+ * <p>Shape: key = state id (4 bytes, big endian), row key; value = tag (0 REMOVE, 1 PUT), the
+ * interval of changes it was written in (4 bytes, big endian), then the value. Removals are tagged
+ * puts, since a compaction drops RocksDB's own at the bottom level. Threads: the task thread
+ * writes, any reads.
  */
 final class Overlay {
     /** Bytes before the row key. */
@@ -24,13 +27,18 @@ final class Overlay {
 
     private static final byte REMOVE = 0;
     private static final byte PUT = 1;
-    private static final byte[] REMOVED = {REMOVE};
+    private static final int HEADER_BYTES = 5;
+    private static final byte[] NO_VALUE = {};
+
+    /** Files that are not worth a compaction. */
+    private static final long SMALL_BYTES = 1 << 20;
 
     /** Rows that are copied to the main column family, or removed, with one write. */
     private static final int ROWS_A_BATCH = 1000;
 
     private final RocksDB db;
     private final ColumnFamilyHandle family;
+    private int interval;
 
     /**
      * Takes a new column family, and the database's first sequence number: linked rows have number
@@ -40,6 +48,16 @@ final class Overlay {
         this.db = db;
         this.family = family;
         db.delete(family, options, prefix(0)); // no state has this id
+    }
+
+    /** Rows are written in this interval of changes from now on. */
+    void setInterval(long running) {
+        interval = Math.toIntExact(running);
+    }
+
+    /** The interval of changes in which a row was written. */
+    static int interval(byte[] tagged) {
+        return ByteBuffer.wrap(tagged, 1, 4).getInt();
     }
 
     @Nullable Lookup get(PagedState state, byte[] key, @Nullable ReadOptions options)
@@ -56,22 +74,22 @@ final class Overlay {
     void put(PagedState state, WriteOptions options, byte[] key, byte[] value)
             throws RocksDBException {
         state.markOverlaid();
-        db.put(family, options, key(state, key), tagged(value));
+        db.put(family, options, key(state, key), tagged(PUT, value));
     }
 
     void remove(PagedState state, WriteOptions options, byte[] key) throws RocksDBException {
         state.markOverlaid();
-        db.put(family, options, key(state, key), REMOVED);
+        db.put(family, options, key(state, key), tagged(REMOVE, NO_VALUE));
     }
 
     void put(WriteBatch batch, PagedState state, byte[] key, byte[] value) throws RocksDBException {
         state.markOverlaid();
-        batch.put(family, key(state, key), tagged(value));
+        batch.put(family, key(state, key), tagged(PUT, value));
     }
 
     void remove(WriteBatch batch, PagedState state, byte[] key) throws RocksDBException {
         state.markOverlaid();
-        batch.put(family, key(state, key), REMOVED);
+        batch.put(family, key(state, key), tagged(REMOVE, NO_VALUE));
     }
 
     /** A cursor over the overlay as it is now, or as the snapshot in the options sees it. */
@@ -157,6 +175,30 @@ final class Overlay {
         }
     }
 
+    /** Forgets rows by their keys in the overlay. */
+    void delete(List<byte[]> overlayKeys, WriteOptions options) throws RocksDBException {
+        try (WriteBatch batch = new WriteBatch()) {
+            for (byte[] key : overlayKeys) {
+                batch.delete(family, key);
+            }
+            db.write(options, batch);
+        }
+    }
+
+    /** Bytes of files on the disk. */
+    long fileBytes() throws RocksDBException {
+        return db.getLongProperty(family, "rocksdb.total-sst-files-size");
+    }
+
+    /** Gives the space of forgotten rows back, once they are most of it. Threads: any. */
+    void compact() throws RocksDBException {
+        long files = fileBytes();
+        if (files > SMALL_BYTES
+                && files > 2 * db.getLongProperty(family, "rocksdb.estimate-live-data-size")) {
+            db.compactRange(family);
+        }
+    }
+
     static byte[] key(PagedState state, byte[] key) {
         byte[] overlayKey = new byte[PREFIX_BYTES + key.length];
         writePrefix(overlayKey, state.id());
@@ -165,24 +207,25 @@ final class Overlay {
     }
 
     static boolean hasPrefix(byte[] overlayKey, PagedState state) {
-        int id = 0;
-        for (int i = 0; i < PREFIX_BYTES; i++) {
-            id = (id << 8) | (overlayKey[i] & 0xff);
-        }
-        return id == state.id();
+        return stateId(overlayKey) == state.id();
+    }
+
+    static int stateId(byte[] overlayKey) {
+        return ByteBuffer.wrap(overlayKey).getInt();
     }
 
     static Lookup row(byte[] tagged) {
         return tagged[0] == REMOVE
                 ? Lookup.REMOVED
-                : new Lookup(Arrays.copyOfRange(tagged, 1, tagged.length));
+                : new Lookup(Arrays.copyOfRange(tagged, HEADER_BYTES, tagged.length));
     }
 
-    private static byte[] tagged(byte[] value) {
-        byte[] tagged = new byte[1 + value.length];
-        tagged[0] = PUT;
-        System.arraycopy(value, 0, tagged, 1, value.length);
-        return tagged;
+    private byte[] tagged(byte tag, byte[] value) {
+        return ByteBuffer.allocate(HEADER_BYTES + value.length)
+                .put(tag)
+                .putInt(interval)
+                .put(value)
+                .array();
     }
 
     private static byte[] prefix(int stateId) {
@@ -192,9 +235,7 @@ final class Overlay {
     }
 
     private static void writePrefix(byte[] target, int stateId) {
-        for (int i = 0; i < PREFIX_BYTES; i++) {
-            target[i] = (byte) (stateId >>> (8 * (PREFIX_BYTES - 1 - i)));
-        }
+        ByteBuffer.wrap(target).putInt(stateId);
     }
 
     private static boolean before(byte[] key, byte[] upper) {

@@ -17,7 +17,7 @@ import org.rocksdb.RocksIterator;
 
 /**
  * Iterates over a state of which some extents are cold: extent by extent, the resident ones from
- * the main column family, the others from overlay and runs.
+ * the main column family, the others from overlay and runs, or from both while they leave.
  *
  * <p>Shape: the extent map is the one of its creation, and rows that the main column family holds
  * of extents that were cold then are passed over, so linking behind its back changes nothing.
@@ -123,7 +123,7 @@ final class PagedIterator extends RocksIterator {
             if (next >= map.size()) {
                 return;
             }
-            if (!map.isResident(extent)) {
+            if (!map.isLocal(extent)) {
                 cold.countCrossing();
             }
             open(next, map.extent(next).lower());
@@ -144,8 +144,12 @@ final class PagedIterator extends RocksIterator {
         if (state.overlaid()) {
             sources.add(new OverlayCursor(state, overlay));
         }
-        sources.addAll(cold.cursors(range));
-        cold.fetchForSeek(range, target);
+        if (map.isLeaving(index)) {
+            sources.add(new MainCursor(main, range.upper()));
+        } else {
+            sources.addAll(cold.cursors(range));
+            cold.fetchForSeek(range, target);
+        }
         RowCursor merged = new MergeCursor(sources, range.lower(), range.upper(), false);
         merged.seek(target);
         rows = merged;

@@ -11,6 +11,7 @@ import io.lazystate.store.StoredObject;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +20,9 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
@@ -68,11 +71,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Captures captures = new Captures();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
+    private final Residency residency;
+    private final StaleRows stale;
+    private final StampedLock moves;
     private boolean unused = true;
+    private boolean tracksWrites;
+    private volatile long holdBackNanos;
     private long cuts;
-
-    /** Held while rows move between column families; readers of other threads then read again. */
-    private final StampedLock moves = new StampedLock();
 
     /**
      * @param opened taken over: closed with this one, and not to be used on its own
@@ -90,7 +95,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
                                 new ColumnFamilyDescriptor(OVERLAY_NAME, context.overlayOptions())),
                         writeOptions);
         this.cold = new ColdReader(context.loader(), context.metrics());
-        this.linker = new Linker(opened, states, context);
+        this.stale = new StaleRows(opened, captures);
+        this.linker = new Linker(opened, states, stale, context);
+        this.residency =
+                new Residency(states, overlay, linker, stale, context, readOptions, writeOptions);
+        this.moves = residency.moves();
+        overlay.setInterval(cuts + 1);
     }
 
     // ------------------------------------------------------------------ column families
@@ -118,7 +128,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * Takes a column family of the opened database in; all its rows are resident, none is saved.
      */
     public void register(ColumnFamilyHandle family, String name) {
-        states.add(family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
+        PagedState state =
+                states.add(
+                        family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
+        if (tracksWrites) {
+            state.trackWrites();
+        }
     }
 
     /** Sets where the rows of a restored state lie: its extents are cold from now on. */
@@ -144,7 +159,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
-        raw.dropColumnFamily(family);
+        linker.drop(state);
         overlay.drop(state, writeOptions);
         hotKeys.drop(state);
         states.remove(state);
@@ -186,14 +201,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
             PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
             throws RocksDBException {
         int extent = map.indexOf(key);
-        if (map.isResident(extent)) {
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row != null) {
+            return row.value();
+        }
+        if (map.isLocal(extent)) {
             return options == null
                     ? raw.get(state.handle(), key)
                     : raw.get(state.handle(), options, key);
-        }
-        Lookup row = overlay.get(state, key, options);
-        if (row != null) {
-            return row.value();
         }
         byte[] hot = state.hotRows().get(key);
         if (hot != null) {
@@ -278,15 +293,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
             throws RocksDBException {
         use();
+        holdBack();
         PagedState state = states.of(family);
         ExtentMap map = state.map();
         if (map.isResident(key)) {
-            state.changes().add(key);
+            state.log(key);
             raw.merge(family, options, key, operand);
         } else {
             // First the read, which may fail: then nothing has changed, and nothing is logged.
             byte[] value = get(state, map, key, null);
-            state.changes().add(key);
+            state.log(key);
             context.metrics().coldWrites().increment();
             overlay.put(state, options, key, StringAppend.append(value, operand));
         }
@@ -302,6 +318,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (batch.count() == 0) {
             return;
         }
+        holdBack();
         byte[] data = batch.data();
         if (states.allResident()) {
             WriteBatchReader.read(data, new BatchLog(states));
@@ -330,8 +347,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     private PagedState written(ColumnFamilyHandle family, byte[] key) {
         use();
+        holdBack();
         PagedState state = states.of(family);
-        state.changes().add(key);
+        state.log(key);
         return state;
     }
 
@@ -356,6 +374,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         Snapshot snapshot = getSnapshot();
         ReadOptions options = new ReadOptions().setSnapshot(snapshot);
         long cut = ++cuts;
+        overlay.setInterval(cuts + 1);
         List<StateView> views = new ArrayList<>();
         SnapshotView view = new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
         try {
@@ -376,12 +395,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
      */
     public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
         settle();
+        Map<PagedState, StateLayout> known = new HashMap<>();
         layouts.forEach(
                 (stateView, layout) -> {
                     if (states.contains(stateView.state())) {
-                        stateView.state().adopt(layout, view.cut());
+                        known.put(stateView.state(), layout);
                     }
                 });
+        residency.adopt(known, view.cut(), cuts + 1);
     }
 
     /** The files that live extents and open views need: every new checkpoint refers to them. */
@@ -396,10 +417,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The newest local row of a key that was changed: never a page. */
     byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        if (map.isResident(key)) {
+        int extent = map.indexOf(key);
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row == null && map.isLocal(extent)) {
             return raw.get(state.handle(), options, key);
         }
-        Lookup row = overlay.get(state, key, options);
         if (row == null) {
             throw new LazyStateException(
                     Kind.INTERNAL,
@@ -414,10 +436,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
     byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        if (map.isResident(key)) {
+        int extent = map.indexOf(key);
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row == null && map.isLocal(extent)) {
             return raw.get(state.handle(), options, key);
         }
-        Lookup row = overlay.get(state, key, options);
         return row == null ? state.hotRows().get(key) : row.value();
     }
 
@@ -451,45 +474,83 @@ public final class PagedRocksDB extends GuardedRocksDB {
         settle();
     }
 
-    /** Makes extents that were linked meanwhile resident; nothing if not in the task thread. */
+    /**
+     * Makes extents that were linked meanwhile resident, and does what it was asked to; nothing if
+     * not in the task thread.
+     */
     public void settle() {
-        if (linker.hasLinked() && Thread.currentThread() == taskThread) {
-            moveLinked();
+        if (residency.isDue() && Thread.currentThread() == taskThread) {
+            residency.settle();
         }
     }
 
-    private void moveLinked() {
-        Linker.Linked linked;
-        while ((linked = linker.peek()) != null) {
-            if (states.contains(linked.state())) {
-                move(linked);
-            }
-            linker.remove();
-        }
-        if (states.allResident()) {
-            context.loader().dropCache();
+    // ------------------------------------------------------------------ eviction
+
+    /** Makes eviction possible. Before the first state is registered. */
+    public void trackWrites() {
+        tracksWrites = true;
+    }
+
+    /** Has something done by the task thread at its next access; the latest counts. */
+    public void atNextAccess(Runnable work) {
+        residency.ask(work);
+    }
+
+    /** The extents of these states that can be evicted. Task thread. */
+    public List<Evictable> evictable(Predicate<String> ofStates) {
+        return residency.evictable(ofStates);
+    }
+
+    /** Makes extents cold, or lets them become so with the next checkpoint. Task thread. */
+    public void evict(List<Evictable> victims) {
+        residency.evict(victims, cuts + 1);
+    }
+
+    /** Makes the extents of a state that leave resident again. Task thread. */
+    public void recall(String name) {
+        PagedState state = states.named(name);
+        if (state != null) {
+            residency.recall(state);
         }
     }
 
     /**
-     * Copies the overlay's rows, marks the extent resident, then drops them: wherever it fails,
-     * what is read is right, and the next access goes on from there.
+     * Begins to give the space back of rows written to cold extents that the last checkpoint has.
+     * Task thread.
+     *
+     * @param all also of those written since the checkpoint before it
      */
-    private void move(Linker.Linked linked) {
-        PagedState state = linked.state();
-        long stamp = moves.writeLock();
-        try {
-            if (!state.map().isResident(linked.lower())) {
-                overlay.copy(state, linked.lower(), linked.upper(), readOptions, writeOptions);
-                state.setMap(state.map().withResident(linked.lower(), linked.upper()));
-                state.hotRows().remove(linked.lower(), linked.upper());
-            }
-            overlay.forget(state, linked.lower(), linked.upper(), readOptions, writeOptions);
-        } catch (RocksDBException e) {
-            throw Natives.failed(where(state), "moving rows written to a cold extent", e);
-        } finally {
-            moves.unlockWrite(stamp);
+    public void trimOverlay(boolean all) {
+        residency.trimOverlay(all);
+    }
+
+    /** How long each write of the task waits, to keep the local disk from filling up. */
+    public void holdBackWrites(long nanos) {
+        holdBackNanos = nanos;
+    }
+
+    private void holdBack() {
+        long nanos = holdBackNanos;
+        if (nanos > 0 && Thread.currentThread() == taskThread) {
+            LockSupport.parkNanos(nanos);
+            context.metrics().heldBackNanos().add(nanos);
         }
+    }
+
+    /** What this database takes up on the local disk. Threads: any. */
+    public LocalBytes localBytes() {
+        return linker.localBytes(overlay);
+    }
+
+    /**
+     * Gives space of evicted extents and of forgotten overlay rows back to the disk.
+     *
+     * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
+     *
+     * @throws LazyStateException UNAVAILABLE if the local database fails
+     */
+    public void reclaim() {
+        linker.reclaim(overlay);
     }
 
     /** Registers what this database counts. */

@@ -147,7 +147,7 @@ final class CheckpointWriter {
             settings.metrics().checkpointChangedRows().add(Arrays.stream(changed).sum());
             captured.add(
                     new RewritePlan.State(
-                            state.layout(), state::isResident, changed, referred, this::mustCopy));
+                            state.layout(), state::isLocal, changed, referred, this::mustCopy));
         }
         return captured;
     }
