@@ -9,6 +9,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Room;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
@@ -297,7 +298,8 @@ final class BackendAssembly<K> {
                         settings.hydrationConnections(),
                         settings.preloadStates(),
                         settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE));
+                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE),
+                Room.ENDLESS);
     }
 
     /** The ids that the handles tell, several after some kinds of rescale. */

@@ -75,7 +75,7 @@ final class RestoredState {
         switch (mode) {
             case EAGER -> {
                 if (mode == settings.loadingMode()) {
-                    hydrator.hydrate(state -> true, () -> true);
+                    warnIfFull(!hydrator.hydrate(state -> true, () -> true));
                 } else { // AUTO chose it
                     preload(state -> true);
                 }
@@ -99,6 +99,7 @@ final class RestoredState {
                     LazyStateOptions.MAX_BLOCKING_TIME.key(),
                     operator);
         }
+        warnIfFull(preloaded.full());
         LazyStateException failure = preloaded.firstFailure();
         if (failure != null) {
             LOG.warn(
@@ -110,13 +111,22 @@ final class RestoredState {
         }
     }
 
+    private void warnIfFull(boolean full) {
+        if (full) {
+            LOG.warn(
+                    "The local disk has no room for all that {} is to load before it runs; the rest"
+                            + " stays cold, and is read page by page",
+                    operator);
+        }
+    }
+
     /**
      * Makes one state resident while the task waits.
      *
      * @throws LazyStateException as of the reads
      */
     void loadWhole(String name) {
-        hydrator.hydrate(name::equals, () -> true);
+        hydrator.loadWhole(name);
         db.settle();
     }
 
@@ -136,7 +146,7 @@ final class RestoredState {
         metrics.prewarm(PrewarmStatus.RUNNING);
         try {
             switch (hydrator.run()) {
-                case COMPLETE -> metrics.prewarm(PrewarmStatus.COMPLETED);
+                case COMPLETE, FULL -> metrics.prewarm(PrewarmStatus.COMPLETED);
                 case INCOMPLETE -> metrics.prewarm(PrewarmStatus.FAILED);
                 case STOPPED -> {}
             }

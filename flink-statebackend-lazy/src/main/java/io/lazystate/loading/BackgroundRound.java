@@ -94,12 +94,14 @@ final class BackgroundRound implements HydrationRound {
     }
 
     /**
-     * Reports what is left, because the store did not answer for too long.
+     * Reports what is left, because the store did not answer for too long, or there was no room.
      *
-     * @return whether everything was linked
+     * @return whether nothing was given up
      */
-    boolean ended() {
-        if (lastUnavailable != null) {
+    boolean ended(boolean full) {
+        if (full) {
+            report.full(queue.all());
+        } else if (lastUnavailable != null) {
             for (ColdExtent left : queue.all()) {
                 report.gaveUp(left, lastUnavailable);
             }

@@ -84,6 +84,16 @@ final class HydrationReport {
         LOG.debug("Hydration of {} failed", owner, cause);
     }
 
+    /** There is no room for these. */
+    void full(List<ColdExtent> left) {
+        LOG.info(
+                "{} extents of {}, {} bytes, stay cold for lack of local room; they are read page"
+                        + " by page",
+                left.size(),
+                owner,
+                left.stream().mapToLong(ColdExtent::bytes).sum());
+    }
+
     /** Returns whether nothing was given up. */
     boolean ended() {
         LOG.info(

@@ -39,10 +39,12 @@ public final class Hydrator {
     private final LoadExecutor executor;
     private final HydrationSettings settings;
     private final HydrationPace pace;
+    private final Room room;
     private final ExtentFiles files;
 
     /**
      * @param owner whose state it is, for the log
+     * @param room asked before each fetch, but not by {@link #loadWhole}
      */
     public Hydrator(
             String owner,
@@ -50,13 +52,15 @@ public final class Hydrator {
             PageLoader loader,
             LoadExecutor executor,
             HydrationSettings settings,
-            HydrationPace pace) {
+            HydrationPace pace,
+            Room room) {
         this.owner = owner;
         this.target = target;
         this.loader = loader;
         this.executor = executor;
         this.settings = settings;
         this.pace = pace;
+        this.room = room;
         this.files = new ExtentFiles(loader, settings.format(), settings.directory());
     }
 
@@ -66,6 +70,8 @@ public final class Hydrator {
         COMPLETE,
         /** Some could not be fetched or linked. */
         INCOMPLETE,
+        /** What was fetched was linked; there was no room for the rest. */
+        FULL,
         /** The task ended. */
         STOPPED
     }
@@ -87,13 +93,17 @@ public final class Hydrator {
                         loader.waits(),
                         new HydrationReport(
                                 owner, cold, pace.nanoTime(), loader.metrics().recovery()));
+        boolean full;
         try {
-            hydrate(cold, queue, LoadCause.HYDRATE, round);
+            full = !hydrate(queue, LoadCause.HYDRATE, round, room);
         } catch (LazyStateException closed) {
             LOG.debug("Hydration of {} was stopped", owner, closed);
             return End.STOPPED;
         }
-        return round.ended() ? End.COMPLETE : End.INCOMPLETE;
+        if (!round.ended(full)) {
+            return End.INCOMPLETE;
+        }
+        return full ? End.FULL : End.COMPLETE;
     }
 
     /**
@@ -105,30 +115,44 @@ public final class Hydrator {
      */
     public Preloaded preload(Predicate<String> states, Duration atMost) {
         PreloadRound round = new PreloadRound(pace.nanoTime(), atMost.toNanos());
-        List<ColdExtent> chosen = coldExtents(states);
-        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, round);
-        return new Preloaded(round.expired(), round.failures(), round.firstFailure());
+        boolean full = !hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+        return new Preloaded(round.expired(), full, round.failures(), round.firstFailure());
     }
 
     /**
      * How preloading ended.
      *
      * @param expired whether time ran out
+     * @param full whether some did not fit
      * @param failures extents that could not be loaded
      * @param firstFailure null if there is none
      */
     public record Preloaded(
-            boolean expired, int failures, @Nullable LazyStateException firstFailure) {}
+            boolean expired,
+            boolean full,
+            int failures,
+            @Nullable LazyStateException firstFailure) {}
 
     /**
      * Hydrates the chosen states while the caller waits.
      *
      * @param goOn asked before each extent; when it says no, the rest stays cold
+     * @return whether there was room for all that it came to
      * @throws LazyStateException the first error; extents before it are linked
      */
-    public void hydrate(Predicate<String> states, BooleanSupplier goOn) {
-        List<ColdExtent> chosen = coldExtents(states);
-        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, new StrictRound(goOn));
+    public boolean hydrate(Predicate<String> states, BooleanSupplier goOn) {
+        StrictRound round = new StrictRound(goOn);
+        return hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+    }
+
+    /**
+     * Hydrates all of one state while the caller waits, even if there is no room for it.
+     *
+     * @throws LazyStateException the first error; extents before it are linked
+     */
+    public void loadWhole(String state) {
+        StrictRound round = new StrictRound(() -> true);
+        hydrate(queue(coldExtents(state::equals)), LoadCause.PRELOAD, round, Room.ENDLESS);
     }
 
     private List<ColdExtent> coldExtents(Predicate<String> states) {
@@ -139,61 +163,70 @@ public final class Hydrator {
         return new HydrationQueue(extents, settings.statesFirst(), loader.heat());
     }
 
-    private void hydrate(
-            List<ColdExtent> extents, HydrationQueue queue, LoadCause cause, HydrationRound round) {
+    /** Runs through the queue; returns whether there was room for all that it came to. */
+    private boolean hydrate(HydrationQueue queue, LoadCause cause, HydrationRound round, Room in) {
         Deque<Fetch> underWay = new ArrayDeque<>();
-        LinkTarget.Pin pin = target.pin(extents);
+        TakenRoom taken = new TakenRoom(in);
+        LinkTarget.Pin pin = target.pin(queue.all());
         try {
             do {
-                while (underWay.size() < settings.connections()
+                while (!taken.full()
+                        && underWay.size() < settings.connections()
                         && !queue.isEmpty()
-                        && round.mayStart(queue.peek(), underWay.isEmpty())) {
+                        && round.mayStart(queue.peek(), underWay.isEmpty())
+                        && taken.take(queue.peek())) {
                     Fetch fetch = new Fetch(queue.remove(), files, cause);
                     underWay.add(fetch);
                     executor.execute(cause, fetch.extent().bytes(), fetch);
                 }
             } while (!underWay.isEmpty()
                     && round.awaitDone(underWay.element())
-                    && linkReady(underWay, round));
+                    && linkReady(underWay, round, taken));
         } catch (RejectedExecutionException e) {
             throw Futures.stopped(e);
         } finally {
             underWay.forEach(Fetch::abandon);
+            taken.close();
             target.linkingDone();
             pin.close();
         }
+        return !taken.full();
     }
 
     /** Links what is here, from the first that was started on. */
-    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round) {
+    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round, TakenRoom taken) {
         Map<String, List<Linkable>> ready = new LinkedHashMap<>();
-        int taken = 0;
-        while (taken < EXTENTS_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
+        Map<ColdExtent, LazyStateException> failures = new LinkedHashMap<>();
+        int count = 0;
+        while (count < EXTENTS_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
             Fetch fetch = underWay.remove();
+            ColdExtent extent = fetch.extent();
             try {
-                ready.computeIfAbsent(fetch.extent().state(), s -> new ArrayList<>())
-                        .add(fetch.await());
-                taken++;
+                ready.computeIfAbsent(extent.state(), s -> new ArrayList<>()).add(fetch.await());
+                count++;
             } catch (LazyStateException e) {
-                failed(fetch.extent(), e, round);
+                taken.arrived(extent);
+                failures.put(extent, e);
             }
         }
         // State by state: of those in one call that fails, none is linked.
-        ready.values().forEach(linkables -> link(linkables, round));
+        for (List<Linkable> linkables : ready.values()) {
+            try {
+                target.link(linkables);
+                linkables.forEach(linkable -> linked(linkable.extent(), round));
+            } catch (LazyStateException e) {
+                linkables.forEach(linkable -> failures.put(linkable.extent(), e));
+            }
+            linkables.forEach(linkable -> taken.arrived(linkable.extent()));
+        }
+        // Last, since it may end the run: no file is left that nobody knows of.
+        failures.forEach((extent, e) -> failed(extent, e, round));
         return true;
     }
 
-    private void link(List<Linkable> linkables, HydrationRound round) {
-        try {
-            target.link(linkables);
-        } catch (LazyStateException e) {
-            linkables.forEach(linkable -> failed(linkable.extent(), e, round));
-            return;
-        }
-        for (Linkable linkable : linkables) {
-            loader.metrics().recovery().prewarmed(linkable.extent().bytes());
-            round.linked(linkable.extent());
-        }
+    private void linked(ColdExtent extent, HydrationRound round) {
+        loader.metrics().recovery().prewarmed(extent.bytes());
+        round.linked(extent);
     }
 
     private static void failed(ColdExtent extent, LazyStateException e, HydrationRound round) {

@@ -5,6 +5,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Room;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
@@ -42,7 +43,8 @@ final class StepwiseHydrator {
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)));
+                                new ByteRate(System::nanoTime)),
+                        Room.ENDLESS);
     }
 
     /** Links some extents, those of one state or of all. */

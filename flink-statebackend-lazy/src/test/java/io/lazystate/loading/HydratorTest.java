@@ -2,6 +2,7 @@ package io.lazystate.loading;
 
 import static io.lazystate.paging.HeapRuns.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
@@ -51,6 +52,8 @@ class HydratorTest {
     private final List<Long> pauses = new ArrayList<>();
     private final PageLoader loader =
             new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
+    private final Disk disk = new Disk();
+    private Room room = Room.ENDLESS;
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
     private long nanos;
@@ -290,7 +293,124 @@ class HydratorTest {
         assertThat(target.linked).hasSize(5);
     }
 
+    @Test
+    void whatDoesNotFitStaysCold() throws Exception {
+        extents("s", 6);
+        room = disk;
+        disk.extentsLeft = 4;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).containsExactly("s0", "s1", "s2", "s3");
+        assertThat(store.downloads).hasSize(4);
+        assertThat(failuresLogged()).isEmpty();
+        assertThat(log.getMessages())
+                .first()
+                .asString()
+                .startsWith("2 extents of op, ")
+                .contains("stay cold for lack of local room");
+        assertThat(disk.calls)
+                .as("asked no more after a no")
+                .containsExactlyElementsOf(
+                        List.of(
+                                "s0 yes",
+                                "s1 yes",
+                                "s0 arrived",
+                                "s1 arrived",
+                                "s2 yes",
+                                "s3 yes",
+                                "s2 arrived",
+                                "s3 arrived",
+                                "s4 no"));
+    }
+
+    @Test
+    void thereIsRoomForExtentsOnTheirWay() throws Exception {
+        extents("s", 3);
+        room = disk;
+        disk.extentsLeft = 1;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).as("two at a time, but only one fits").containsExactly("s0");
+        assertThat(disk.calls).containsExactly("s0 yes", "s1 no", "s0 arrived");
+    }
+
+    @Test
+    void roomIsGivenBackWhateverHappens() throws Exception {
+        extents("bad", 1);
+        extents("s", 3);
+        room = disk;
+        disk.extentsLeft = 100;
+        target.failing = "bad";
+        store.onDownload = object -> unavailableIf(object.equals("s1"), object);
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.INCOMPLETE);
+        assertThat(disk.underWay).isZero();
+
+        assertThatThrownBy(() -> hydrator().hydrate("s"::equals, () -> true))
+                .hasMessageContaining("s1");
+        assertThat(disk.underWay).isZero();
+
+        Thread.currentThread().interrupt();
+        try {
+            Hydrator stopped = hydrator((cause, bytes, request) -> {});
+            assertThat(stopped.run()).isEqualTo(Hydrator.End.STOPPED);
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
+        assertThat(disk.underWay).isZero();
+    }
+
+    @Test
+    void anExtentThatFailedBeforeTheDiskWasFullIsNoFailure() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 2;
+        store.onDownload = object -> unavailableIf(object.equals("s0"), object);
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).containsExactly("s1");
+        assertThat(failuresLogged()).isEmpty();
+        assertThat(log.getMessages())
+                .anySatisfy(line -> assertThat(line).startsWith("3 extents of op, "));
+    }
+
+    @Test
+    void aPreloadIsNotLargerThanTheRoomForIt() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 3;
+
+        Hydrator.Preloaded preloaded = hydrator().preload("s"::equals, Duration.ofSeconds(5));
+
+        assertThat(preloaded).isEqualTo(new Hydrator.Preloaded(false, true, 0, null));
+        assertThat(target.linked).containsExactly("s0", "s1", "s2");
+    }
+
+    @Test
+    void eagerLoadingEndsWithTheRoomAndAMigrationDoesNot() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 1;
+
+        assertThat(hydrator().hydrate("s"::equals, () -> true)).isFalse();
+        assertThat(target.linked).containsExactly("s0");
+
+        target.linked.clear();
+        hydrator().loadWhole("s");
+        assertThat(target.linked).containsExactly("s0", "s1", "s2", "s3");
+
+        room = Room.ENDLESS;
+        assertThat(hydrator().hydrate("s"::equals, () -> true)).isTrue();
+    }
+
     private Hydrator hydrator() {
+        return hydrator((cause, bytes, request) -> request.run());
+    }
+
+    private Hydrator hydrator(LoadExecutor executor) {
         HydrationPace pace =
                 new HydrationPace(
                         () -> nanos,
@@ -304,14 +424,15 @@ class HydratorTest {
                 "op",
                 target,
                 loader,
-                (cause, bytes, request) -> request.run(),
+                executor,
                 new HydrationSettings(
                         RunFormat.ofPages(1),
                         directory.resolve("work"),
                         2,
                         statesFirst,
                         maxBytesPerSecond),
-                pace);
+                pace,
+                room);
     }
 
     /** Cold extents in objects that are named after the state and numbered. */
@@ -353,6 +474,31 @@ class HydratorTest {
             downloads.add(object.name());
             onDownload.accept(object.name());
             return store.download(object, offset, length, file);
+        }
+    }
+
+    /** Has room for so many extents. */
+    private static final class Disk implements Room {
+        private final List<String> calls = new ArrayList<>();
+        private int extentsLeft;
+        private int underWay;
+
+        @Override
+        public boolean fits(ColdExtent next) {
+            boolean fits = extentsLeft-- > 0;
+            underWay += fits ? 1 : 0;
+            calls.add(name(next) + (fits ? " yes" : " no"));
+            return fits;
+        }
+
+        @Override
+        public void arrived(ColdExtent extent) {
+            underWay--;
+            calls.add(name(extent) + " arrived");
+        }
+
+        private static String name(ColdExtent extent) {
+            return extent.extent().base().object().name();
         }
     }
 
