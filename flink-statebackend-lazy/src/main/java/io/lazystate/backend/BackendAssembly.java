@@ -25,6 +25,8 @@ import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
+import io.lazystate.tiers.LocalBudget;
+import io.lazystate.tiers.TierKeeper;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -66,6 +68,7 @@ import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
+import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
@@ -122,9 +125,7 @@ final class BackendAssembly<K> {
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
-
-    /** Makes a state resident, by name; nothing to do unless extents of ours were restored. */
-    private Consumer<String> whole = state -> {};
+    private final LocalBudget.@Nullable Share share;
 
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
@@ -157,6 +158,8 @@ final class BackendAssembly<K> {
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
         this.familyOptions = name -> local.container().getColumnOptions();
+        this.share =
+                settings.tiers().limited() ? LocalBudget.ofProcess().open(settings.tiers()) : null;
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
@@ -165,6 +168,9 @@ final class BackendAssembly<K> {
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
             cancel.registerCloseable(reader::release);
+            if (share != null) {
+                cancel.registerCloseable(share);
+            }
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();
@@ -178,8 +184,20 @@ final class BackendAssembly<K> {
                             ? null
                             : CheckpointContents.read(handles, reader, threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
+            Hydrator hydrator = hydrator(database.paged());
+            RestoredState restored =
+                    new RestoredState(
+                            parameters.getOperatorIdentifier(),
+                            database.paged(),
+                            hydrator,
+                            settings,
+                            metrics.recovery(),
+                            threads);
+            if (share != null) {
+                database.paged().trackWrites();
+            }
             if (manifests != null) {
-                restore(database, handles, manifests, keySerializer, start);
+                restore(database, handles, manifests, keySerializer, restored, start);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -191,7 +209,9 @@ final class BackendAssembly<K> {
             if (manifests == null) {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
-            RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
+            RocksDBKeyedStateBackend<K> backend =
+                    assemble(database, keySerializer, restored::loadWhole);
+            keepTiers(database, hydrator);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
             parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
@@ -222,6 +242,7 @@ final class BackendAssembly<K> {
             Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
             StateSerializerProvider<K> keySerializer,
+            RestoredState restored,
             long start)
             throws Exception {
         LazyRestore<K> restore =
@@ -244,16 +265,7 @@ final class BackendAssembly<K> {
                             db.addHotRows(state, rows);
                             metrics.hotRowsLoaded().add(rows.size());
                         });
-        RestoredState restored =
-                new RestoredState(
-                        parameters.getOperatorIdentifier(),
-                        db,
-                        hydrator(db),
-                        settings,
-                        metrics.recovery(),
-                        threads);
         restored.warnOfUnknownStates(database.states().keySet());
-        whole = restored::loadWhole;
         long loadingStart = System.nanoTime();
         String loaded = restored.load();
         CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
@@ -299,7 +311,31 @@ final class BackendAssembly<K> {
                         settings.preloadStates(),
                         settings.hydrationMaxBytesPerSecond()),
                 new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE),
-                Room.ENDLESS);
+                share == null ? Room.ENDLESS : share);
+    }
+
+    /** Lets state leave the local disk if that has a limit; timers stay, which are read always. */
+    private void keepTiers(LocalDatabase<K> database, Hydrator hydrator) {
+        if (share == null) {
+            return;
+        }
+        TierKeeper keeper =
+                new TierKeeper(
+                        parameters.getOperatorIdentifier(),
+                        database.paged(),
+                        share,
+                        settings.tiers(),
+                        loader,
+                        hydrator,
+                        state -> !isQueue(database.states().get(state)));
+        threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
+        parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
+        parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
+    }
+
+    private static boolean isQueue(@Nullable RocksDbKvStateInfo state) {
+        return state != null
+                && state.metaInfo instanceof RegisteredPriorityQueueStateBackendMetaInfo;
     }
 
     /** The ids that the handles tell, several after some kinds of rescale. */
@@ -313,7 +349,9 @@ final class BackendAssembly<K> {
     }
 
     private RocksDBKeyedStateBackend<K> assemble(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+            LocalDatabase<K> database,
+            StateSerializerProvider<K> keySerializer,
+            Consumer<String> whole) {
         Environment env = parameters.getEnv();
         PagedRocksDB db = database.paged();
         RocksDBResourceContainer container = local.container();

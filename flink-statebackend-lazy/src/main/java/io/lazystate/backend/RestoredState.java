@@ -126,6 +126,7 @@ final class RestoredState {
      * @throws LazyStateException as of the reads
      */
     void loadWhole(String name) {
+        db.recall(name);
         hydrator.loadWhole(name);
         db.settle();
     }
@@ -136,7 +137,7 @@ final class RestoredState {
             metrics.prewarm(PrewarmStatus.SKIPPED);
         } else if (settings.hydrationEnabled()) {
             metrics.prewarm(PrewarmStatus.PENDING);
-            threads.startHydrator(this::prewarm);
+            threads.start("lazy-state-hydrator", this::prewarm);
         }
     }
 

@@ -43,14 +43,14 @@ public final class ExtentHeat {
     }
 
     /** How hot an extent is; 0 if it was never read. */
-    synchronized double of(Extent extent) {
+    public synchronized double of(Extent extent) {
         Run run = run(extent);
         Level level = run == null ? null : levels.get(run);
         return level == null ? 0 : level.after(reads);
     }
 
     /** Reads so far: while it does not change, neither does the order of the extents. */
-    synchronized long reads() {
+    public synchronized long reads() {
         return reads;
     }
 

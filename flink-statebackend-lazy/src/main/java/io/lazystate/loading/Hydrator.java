@@ -83,7 +83,12 @@ public final class Hydrator {
      * stopped.
      */
     public End run() {
-        List<ColdExtent> cold = target.coldExtents();
+        return run(extent -> true);
+    }
+
+    /** As above, of what is cold only the chosen extents. */
+    public End run(Predicate<ColdExtent> chosen) {
+        List<ColdExtent> cold = target.coldExtents().stream().filter(chosen).toList();
         HydrationQueue queue = queue(cold);
         BackgroundRound round =
                 new BackgroundRound(

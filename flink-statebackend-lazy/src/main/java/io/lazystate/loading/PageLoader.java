@@ -66,7 +66,8 @@ public final class PageLoader {
         return heat;
     }
 
-    LoadingMetrics metrics() {
+    /** Counts what is fetched. */
+    public LoadingMetrics metrics() {
         return metrics;
     }
 

@@ -261,7 +261,7 @@ public final class Linker implements LinkTarget {
 
     /** Bytes on the local disk; none when the backend closes. */
     LocalBytes localBytes(Overlay overlay) {
-        long[] bytes = new long[3];
+        long[] bytes = {0, 0, stale.bytes()};
         try {
             whileOpen(
                     () -> {

@@ -486,9 +486,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     // ------------------------------------------------------------------ eviction
 
-    /** Makes eviction possible. Before the first state is registered. */
+    /** Makes eviction possible. Before the first write. */
     public void trackWrites() {
         tracksWrites = true;
+        states.all().forEach(PagedState::trackWrites);
     }
 
     /** Has something done by the task thread at its next access; the latest counts. */

@@ -1,6 +1,7 @@
 package io.lazystate.paging;
 
 import io.lazystate.manifest.Extent;
+import io.lazystate.run.Run;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,7 +32,7 @@ final class StaleRows {
     private static final byte[] BEHIND_ALL = {(byte) 0xff, (byte) 0xff};
 
     /** A range of one state's main column family. */
-    private record Range(PagedState state, byte[] lower, byte @Nullable [] upper) {
+    private record Range(PagedState state, byte[] lower, byte @Nullable [] upper, long bytes) {
         boolean overlaps(PagedState other, Extent extent) {
             return other == state && extent.overlaps(lower, upper);
         }
@@ -47,7 +48,9 @@ final class StaleRows {
     }
 
     synchronized void add(PagedState state, Extent extent) {
-        ranges.add(new Range(state, extent.lower(), extent.upper()));
+        Run base = extent.base();
+        long bytes = base == null ? 0 : base.meta().tableBytes();
+        ranges.add(new Range(state, extent.lower(), extent.upper(), bytes));
     }
 
     synchronized void remove(PagedState state, Extent extent) {
@@ -65,6 +68,11 @@ final class StaleRows {
 
     synchronized boolean isEmpty() {
         return ranges.isEmpty();
+    }
+
+    /** Stored bytes of the extents, and about as many in the local database. */
+    synchronized long bytes() {
+        return ranges.stream().mapToLong(Range::bytes).sum();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
@@ -47,11 +48,20 @@ final class StepwiseHydrator {
                         Room.ENDLESS);
     }
 
-    /** Links some extents, those of one state or of all. */
+    /**
+     * Links some extents, those of one state or of all; none that were evicted while a checkpoint
+     * under way still reads them.
+     */
     void link(int extents, String state) {
         AtomicInteger left = new AtomicInteger(extents);
-        hydrator.hydrate(
-                name -> state == null || name.equals(state), () -> left.getAndDecrement() > 0);
+        try {
+            hydrator.hydrate(
+                    name -> state == null || name.equals(state), () -> left.getAndDecrement() > 0);
+        } catch (LazyStateException e) {
+            if (!e.getMessage().contains("still reads rows that were evicted")) {
+                throw e;
+            }
+        }
     }
 
     /** Whether something is cold; what was linked before is not. Task thread. */

@@ -1,0 +1,197 @@
+package io.lazystate.tiers;
+
+import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.ExtentHeat;
+import io.lazystate.loading.Hydrator;
+import io.lazystate.loading.PageLoader;
+import io.lazystate.metrics.PrewarmStatus;
+import io.lazystate.metrics.RecoveryMetrics;
+import io.lazystate.paging.Evictable;
+import io.lazystate.paging.LocalBytes;
+import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.store.Sleeper;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.apache.flink.annotation.Internal;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps one database within its share of the local disk.
+ *
+ * <p>Measures it, chooses what leaves, gives the space back, and holds writes back when nothing can
+ * leave before the next checkpoint. The least read extents leave first; rows written to cold
+ * extents are forgotten once the store has them, those written longest ago first. Threads: {@link
+ * #run} in one of its own; what changes the database is done by the task thread at its next access.
+ */
+@Internal
+public final class TierKeeper {
+    private static final Logger LOG = LoggerFactory.getLogger(TierKeeper.class);
+
+    private static final long MILLIS_BETWEEN_STEPS = 200;
+
+    /** How far below the limit an eviction goes, as a share of the budget. */
+    private static final double STEP_DOWN = 0.1;
+
+    /** Share of the budget that rows written to cold extents have before extents must go. */
+    private static final double OVERLAY_SHARE = 0.3;
+
+    /** Share of the budget from which on writes are held back, the longer the more is used. */
+    private static final double HOLD_BACK_ABOVE = 0.95;
+
+    /** An extent that leaves for another one is read so many times less. */
+    private static final double CLEARLY_LESS = 2;
+
+    private static final long LONGEST_HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
+    private final String operator;
+    private final PagedRocksDB db;
+    private final LocalBudget.Share share;
+    private final TierSettings settings;
+    private final ExtentHeat heat;
+    private final RecoveryMetrics recovery;
+    private final Hydrator hydrator;
+    private final Predicate<String> mayLeave;
+    private boolean holdsBack;
+    private long readsSeen;
+
+    /**
+     * @param operator whose state it is, for the log
+     * @param loader of the database; knows what is read most
+     * @param hydrator with this share for its room
+     * @param mayLeave names of states that may be evicted; asked by the task thread
+     */
+    public TierKeeper(
+            String operator,
+            PagedRocksDB db,
+            LocalBudget.Share share,
+            TierSettings settings,
+            PageLoader loader,
+            Hydrator hydrator,
+            Predicate<String> mayLeave) {
+        this.operator = operator;
+        this.db = db;
+        this.share = share;
+        this.settings = settings;
+        this.heat = loader.heat();
+        this.recovery = loader.metrics().recovery();
+        this.hydrator = hydrator;
+        this.mayLeave = mayLeave;
+    }
+
+    /** Works until it is interrupted. */
+    public void run(Sleeper sleeper) throws InterruptedException {
+        while (!Thread.currentThread().isInterrupted()) {
+            sleeper.sleep(MILLIS_BETWEEN_STEPS);
+            try {
+                step();
+            } catch (LazyStateException e) {
+                // The task meets a broken disk itself.
+                LOG.warn(
+                        "The local disk usage of {} could not be kept: {}", operator, e.toString());
+            }
+        }
+    }
+
+    /** Measures, and does what follows from it. */
+    void step() {
+        db.reclaim();
+        LocalBytes bytes = db.localBytes();
+        share.used(bytes.total());
+        long allowed = share.allowedBytes();
+        if (bytes.total() > settings.evictAbove() * allowed) {
+            double goal = (settings.evictAbove() - STEP_DOWN) * allowed;
+            db.atNextAccess(() -> free(bytes, allowed, bytes.total() - goal));
+        } else if (heat.reads() != readsSeen && !hydrates()) {
+            readsSeen = heat.reads();
+            promote();
+        }
+        holdBack(bytes.total(), allowed);
+    }
+
+    /** Whether the hydration behind the restore is still under way. */
+    private boolean hydrates() {
+        PrewarmStatus status = recovery.status();
+        return status == PrewarmStatus.PENDING || status == PrewarmStatus.RUNNING;
+    }
+
+    // ------------------------------------------------------------------ in
+
+    /** Fetches cold extents that are read much. */
+    private void promote() {
+        List<ColdExtent> wanted =
+                db.coldExtents().stream()
+                        .filter(cold -> heat.of(cold.extent()) >= settings.promoteAfterReads())
+                        .toList();
+        if (!wanted.isEmpty() && hydrator.run(wanted::contains) == Hydrator.End.FULL) {
+            ColdExtent hottest =
+                    Collections.max(
+                            wanted, Comparator.comparingDouble(cold -> heat.of(cold.extent())));
+            db.atNextAccess(() -> makeRoom(hottest));
+        }
+    }
+
+    /** In the task thread: evicts extents that are read clearly less. */
+    private void makeRoom(ColdExtent hotter) {
+        double limit = heat.of(hotter.extent()) / CLEARLY_LESS;
+        List<Evictable> colder = new ArrayList<>();
+        for (Evictable candidate : db.evictable(mayLeave)) {
+            if (heat.of(candidate.extent()) < limit) {
+                colder.add(candidate);
+            }
+        }
+        db.evict(leastRead(colder, (double) hotter.bytes()));
+    }
+
+    // ------------------------------------------------------------------ out
+
+    /** In the task thread. */
+    private void free(LocalBytes bytes, long allowed, double wanted) {
+        double overlaid = bytes.overlay() - OVERLAY_SHARE * allowed;
+        double fromExtents = wanted - Math.max(0, overlaid) - bytes.going();
+        List<Evictable> victims =
+                fromExtents > 0 ? leastRead(db.evictable(mayLeave), fromExtents) : List.of();
+        db.evict(victims);
+        if (overlaid > 0 || victims.isEmpty()) {
+            db.trimOverlay(victims.isEmpty() && bytes.going() == 0);
+        }
+    }
+
+    /** The least read ones, the clean ones of those first. */
+    private List<Evictable> leastRead(List<Evictable> of, double wantedBytes) {
+        List<Evictable> candidates = new ArrayList<>(of);
+        candidates.sort(
+                Comparator.<Evictable>comparingDouble(one -> heat.of(one.extent()))
+                        .thenComparing(one -> !one.clean()));
+        List<Evictable> victims = new ArrayList<>();
+        double bytes = 0;
+        for (Evictable candidate : candidates) {
+            if (bytes >= wantedBytes) {
+                break;
+            }
+            victims.add(candidate);
+            bytes += candidate.bytes();
+        }
+        return victims;
+    }
+
+    private void holdBack(long used, long allowed) {
+        double over = ((double) used / allowed - HOLD_BACK_ABOVE) / (1 - HOLD_BACK_ABOVE);
+        db.holdBackWrites((long) (Math.max(0, Math.min(1, over)) * LONGEST_HOLD_NANOS));
+        if (over > 0 && !holdsBack) {
+            LOG.warn(
+                    "Writes of {} are held back: it uses {} of {} bytes of local disk, and nothing"
+                            + " can leave before the next checkpoint completes. If this lasts, raise"
+                            + " state.backend.lazy.local.max-bytes, or take checkpoints more often",
+                    operator,
+                    used,
+                    allowed);
+        }
+        holdsBack = over > 0;
+    }
+}
