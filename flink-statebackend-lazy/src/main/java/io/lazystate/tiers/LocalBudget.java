@@ -19,7 +19,7 @@ public final class LocalBudget {
 
     private final List<Share> shares = new ArrayList<>();
 
-    LocalBudget() {}
+    public LocalBudget() {}
 
     /** The one that all keyed backends share. */
     public static LocalBudget ofProcess() {

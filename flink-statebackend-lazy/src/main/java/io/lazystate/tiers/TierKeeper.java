@@ -99,7 +99,7 @@ public final class TierKeeper {
     }
 
     /** Measures, and does what follows from it. */
-    void step() {
+    public void step() {
         db.reclaim();
         LocalBytes bytes = db.localBytes();
         share.used(bytes.total());
