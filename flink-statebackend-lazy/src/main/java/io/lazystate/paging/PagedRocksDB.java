@@ -157,8 +157,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread) {
-            hotKeys.read(state, key);
+        if (Thread.currentThread() == taskThread && hotKeys.read(state, key)) {
+            countResident(state, key);
         }
         while (true) {
             long stamp = moves.tryOptimisticRead();
@@ -168,6 +168,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 return value;
             }
             Thread.onSpinWait();
+        }
+    }
+
+    /**
+     * Notes a read of the sample; those of cold rows are counted one by one where they are read.
+     */
+    private void countResident(PagedState state, byte[] key) {
+        ExtentMap map = state.map();
+        int extent = map.indexOf(key);
+        if (map.isResident(extent)) {
+            context.loader().heat().touch(map.extent(extent), HotKeys.READS_A_SAMPLE);
         }
     }
 
@@ -379,6 +390,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
         layouts.forEach(
                 (stateView, layout) -> {
                     if (states.contains(stateView.state())) {
+                        StateLayout old = stateView.state().map().layout();
+                        context.loader().heat().carry(old, layout);
                         stateView.state().adopt(layout, view.cut());
                     }
                 });

@@ -157,9 +157,9 @@ class HydratorTest {
         List<ColdExtent> read = extents("b", 3);
         extents("c", 2);
         statesFirst = List.of("unknown", "c");
-        loader.heat().touch(read.get(1).extent());
-        loader.heat().touch(read.get(2).extent());
-        loader.heat().touch(read.get(2).extent());
+        loader.heat().touch(read.get(1).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
 
         hydrator().run();
 
@@ -169,7 +169,7 @@ class HydratorTest {
     @Test
     void theOrderFollowsWhatIsReadMeanwhile() throws Exception {
         List<ColdExtent> extents = extents("s", 5);
-        target.onLink = linked -> loader.heat().touch(extents.get(4).extent());
+        target.onLink = linked -> loader.heat().touch(extents.get(4).extent(), 1);
 
         hydrator().run();
 
@@ -180,15 +180,15 @@ class HydratorTest {
     void whatWasReadLongAgoIsForgotten() throws Exception {
         List<ColdExtent> extents = extents("s", 2);
         for (int i = 0; i < 1_000; i++) {
-            loader.heat().touch(extents.get(0).extent());
+            loader.heat().touch(extents.get(0).extent(), 16);
         }
-        assertThat(loader.heat().of(extents.get(0).extent())).isGreaterThan(900);
-        for (int i = 0; i < 60_000; i++) {
-            loader.heat().touch(extents.get(1).extent());
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(15_000.0, 16_000.0);
+        for (int i = 0; i < 6_000; i++) {
+            loader.heat().touch(extents.get(1).extent(), 1_000);
         }
 
-        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(1.0, 100.0);
-        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(20_000);
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(100.0, 1_000.0);
+        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(2_000_000);
     }
 
     @Test
