@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
+import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
@@ -298,7 +299,12 @@ final class BackendAssembly<K> {
                         settings.hydrationConnections(),
                         settings.preloadStates(),
                         settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE),
+                new HydrationPace(
+                        System::nanoTime,
+                        sleeper,
+                        HYDRATION_BACKOFF,
+                        RATE,
+                        HeapPressure.ofProcess().or(db.pressure())),
                 Room.ENDLESS);
     }
 

@@ -92,7 +92,8 @@ public final class Hydrator {
                         settings.maxBytesPerSecond(),
                         loader.waits(),
                         new HydrationReport(
-                                owner, cold, pace.nanoTime(), loader.metrics().recovery()));
+                                owner, cold, pace.nanoTime(), loader.metrics().recovery()),
+                        target::linkingDone);
         boolean full;
         try {
             full = !hydrate(queue, LoadCause.HYDRATE, round, room);

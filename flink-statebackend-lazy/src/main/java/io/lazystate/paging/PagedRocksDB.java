@@ -4,6 +4,7 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
@@ -439,6 +440,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Where whole extents are handed in. */
     public Linker linker() {
         return linker;
+    }
+
+    /** Whether this database is too busy to be linked into. */
+    public Pressure pressure() {
+        return new WritePressure(raw, context.guard());
     }
 
     /** The cold extents of all states. */

@@ -5,6 +5,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Pressure;
 import io.lazystate.loading.Room;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
@@ -43,7 +44,8 @@ final class StepwiseHydrator {
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)),
+                                new ByteRate(System::nanoTime),
+                                Pressure.NONE),
                         Room.ENDLESS);
     }
 

@@ -54,9 +54,12 @@ class HydratorTest {
             new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
     private final Disk disk = new Disk();
     private Room room = Room.ENDLESS;
+    private Pressure pressure = Pressure.NONE;
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
     private long nanos;
+    private int pausesWhileLinking;
+    private Runnable onSleep = () -> {};
 
     @RegisterExtension
     private final LoggerAuditingExtension log =
@@ -294,6 +297,104 @@ class HydratorTest {
     }
 
     @Test
+    void itGivesWayToPressure() throws Exception {
+        extents("s", 6);
+        pressure = () -> target.linked.size() == 2 && pauses.size() < 5 ? "the disk is busy" : null;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(pauses).containsExactly(500L, 500L, 500L, 500L, 500L);
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauseLines()).containsExactly("Hydration of op pauses, since the disk is busy");
+        assertPaused(1, 2_500);
+    }
+
+    @Test
+    void whatIsUnderWayComesEvenUnderPressure() throws Exception {
+        extents("s", 4);
+        pressure = () -> store.downloads.size() == 1 && pauses.isEmpty() ? "busy" : null;
+        List<Integer> linkedAtPause = new ArrayList<>();
+        onSleep = () -> linkedAtPause.add(target.linked.size());
+
+        hydrator().run();
+
+        assertThat(linkedAtPause).as("the one that had begun").containsExactly(1);
+    }
+
+    @Test
+    void underLastingPressureOneExtentComesEachMinute() throws Exception {
+        extents("s", 3);
+        pressure = () -> "the heap is full";
+        List<Long> fetchedAt = new ArrayList<>();
+        store.onDownload = object -> fetchedAt.add(TimeUnit.NANOSECONDS.toSeconds(nanos));
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(fetchedAt).containsExactly(60L, 120L, 180L);
+        assertThat(pauseLines()).as("one pause, one line").hasSize(1);
+        assertPaused(1, 180_000);
+    }
+
+    @Test
+    void eachPauseIsToldOnce() throws Exception {
+        extents("s", 4);
+        pressure =
+                () -> {
+                    int linked = target.linked.size();
+                    return linked % 2 == 0 && pauses.size() <= linked / 2 ? "busy" : null;
+                };
+
+        hydrator().run();
+
+        assertThat(pauseLines()).hasSize(2);
+        assertThat(target.linked).hasSize(4);
+        assertPaused(2, 1_000);
+    }
+
+    @Test
+    void whatATaskWaitsForGivesWayToNoPressure() throws Exception {
+        extents("s", 3);
+        pressure = () -> "busy";
+
+        hydrator().hydrate("s"::equals, () -> true);
+        hydrator().preload("s"::equals, Duration.ofSeconds(5));
+
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauses).isEmpty();
+    }
+
+    @Test
+    void theDatabaseDoesItsNormalWorkInEveryPause() throws Exception {
+        extents("s", 4);
+        pressure = () -> target.linked.size() == 2 && pauses.isEmpty() ? "busy" : null;
+        hydrator().run();
+        assertThat(pauses).containsExactly(500L);
+
+        pressure = Pressure.NONE;
+        target.linked.clear();
+        pauses.clear();
+        store.onDownload =
+                object -> unavailableIf(target.linked.size() == 2 && pauses.isEmpty(), object);
+        hydrator().run();
+        assertThat(pauses).containsExactly(1_000L);
+
+        pauses.clear();
+        maxBytesPerSecond = 10;
+        hydrator().run();
+        assertThat(pauses).hasSize(3).allMatch(millis -> millis > 1_000);
+        assertThat(pausesWhileLinking).isZero();
+    }
+
+    private List<String> pauseLines() {
+        return log.getMessages().stream().filter(line -> line.contains(" pauses, ")).toList();
+    }
+
+    private void assertPaused(int times, long millis) {
+        assertThat(metrics.recovery().prewarmPauses().sum()).isEqualTo(times);
+        assertThat(metrics.recovery().prewarmPausedMillis().sum()).isEqualTo(millis);
+    }
+
+    @Test
     void whatDoesNotFitStaysCold() throws Exception {
         extents("s", 6);
         room = disk;
@@ -415,11 +516,14 @@ class HydratorTest {
                 new HydrationPace(
                         () -> nanos,
                         millis -> {
+                            onSleep.run();
                             pauses.add(millis);
+                            pausesWhileLinking += target.linking ? 1 : 0;
                             nanos += TimeUnit.MILLISECONDS.toNanos(millis);
                         },
                         BACKOFF,
-                        new ByteRate(() -> nanos));
+                        new ByteRate(() -> nanos),
+                        pressure);
         return new Hydrator(
                 "op",
                 target,
@@ -509,6 +613,7 @@ class HydratorTest {
         private Consumer<String> onLink = object -> {};
         private String failing = "";
         private int pinned;
+        private boolean linking;
 
         @Override
         public List<ColdExtent> coldExtents() {
@@ -523,6 +628,7 @@ class HydratorTest {
 
         @Override
         public void link(List<Linkable> extents) {
+            linking = true;
             for (Linkable linkable : extents) {
                 try {
                     Files.delete(linkable.base());
@@ -539,6 +645,8 @@ class HydratorTest {
         }
 
         @Override
-        public void linkingDone() {}
+        public void linkingDone() {
+            linking = false;
+        }
     }
 }

@@ -7,6 +7,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Pressure;
 import io.lazystate.loading.Room;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
@@ -108,7 +109,8 @@ final class PagedCalls implements AutoCloseable {
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)),
+                                new ByteRate(System::nanoTime),
+                                Pressure.NONE),
                         Room.ENDLESS);
         for (Table table : tables) {
             restore(table);
