@@ -92,6 +92,12 @@ final class BackendAssembly<K> {
     private static final Backoff HYDRATION_BACKOFF =
             new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
 
+    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
+    private static final long MOST_JOINED_BYTES = 8 << 20;
+
+    /** And no more than one part in so many of a full extent. */
+    private static final int JOINED_PART = 4;
+
     /** Of all tasks of this process. */
     private static final ByteRate RATE = new ByteRate(System::nanoTime);
 
@@ -298,6 +304,7 @@ final class BackendAssembly<K> {
                         work,
                         settings.hydrationConnections(),
                         settings.preloadStates(),
+                        Math.min(MOST_JOINED_BYTES, settings.extentBytes() / JOINED_PART),
                         settings.hydrationMaxBytesPerSecond()),
                 new HydrationPace(
                         System::nanoTime,

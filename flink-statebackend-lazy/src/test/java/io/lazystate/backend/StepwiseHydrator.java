@@ -39,7 +39,8 @@ final class StepwiseHydrator {
                         task.database().linker(),
                         loader,
                         (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(256), directory, 1, List.of(), 0),
+                        new HydrationSettings(
+                                RunFormat.ofPages(256), directory, 1, List.of(), 1 << 10, 0),
                         new HydrationPace(
                                 System::nanoTime,
                                 Thread::sleep,

@@ -57,6 +57,7 @@ class HydratorTest {
     private Pressure pressure = Pressure.NONE;
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
+    private long joinedBytes;
     private long nanos;
     private int pausesWhileLinking;
     private Runnable onSleep = () -> {};
@@ -534,6 +535,7 @@ class HydratorTest {
                         directory.resolve("work"),
                         2,
                         statesFirst,
+                        joinedBytes,
                         maxBytesPerSecond),
                 pace,
                 room);
@@ -564,11 +566,13 @@ class HydratorTest {
     private static final class Store implements RangedReader {
         private final RangedReader store = new StateHandleReader();
         private final List<String> downloads = Collections.synchronizedList(new ArrayList<>());
+        private final List<String> reads = Collections.synchronizedList(new ArrayList<>());
         private volatile Consumer<String> onDownload = object -> {};
         private volatile Consumer<String> onRead = object -> {};
 
         @Override
         public byte[] read(StoredObject object, long offset, int length) {
+            reads.add(object.name() + " " + offset + " " + length);
             onRead.accept(object.name());
             return store.read(object, offset, length);
         }

@@ -104,7 +104,8 @@ final class PagedCalls implements AutoCloseable {
                         db.linker(),
                         loader,
                         (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(64), directory, 1, List.of(), 0),
+                        new HydrationSettings(
+                                RunFormat.ofPages(64), directory, 1, List.of(), 1 << 10, 0),
                         new HydrationPace(
                                 System::nanoTime,
                                 Thread::sleep,
