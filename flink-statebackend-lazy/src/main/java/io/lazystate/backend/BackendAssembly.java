@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
+import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
@@ -93,6 +94,12 @@ final class BackendAssembly<K> {
     /** Between attempts at a store that is away: from a second to a minute. */
     private static final Backoff HYDRATION_BACKOFF =
             new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
+
+    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
+    private static final long MOST_JOINED_BYTES = 8 << 20;
+
+    /** And no more than one part in so many of a full extent. */
+    private static final int JOINED_PART = 4;
 
     /** Of all tasks of this process. */
     private static final ByteRate RATE = new ByteRate(System::nanoTime);
@@ -309,8 +316,14 @@ final class BackendAssembly<K> {
                         work,
                         settings.hydrationConnections(),
                         settings.preloadStates(),
+                        Math.min(MOST_JOINED_BYTES, settings.extentBytes() / JOINED_PART),
                         settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE),
+                new HydrationPace(
+                        System::nanoTime,
+                        sleeper,
+                        HYDRATION_BACKOFF,
+                        RATE,
+                        HeapPressure.ofProcess().or(db.pressure())),
                 share == null ? Room.ENDLESS : share);
     }
 

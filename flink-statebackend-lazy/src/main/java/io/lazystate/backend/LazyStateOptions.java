@@ -126,7 +126,7 @@ public final class LazyStateOptions {
     public static final ConfigOption<Integer> LOCAL_PROMOTE_AFTER_READS =
             ConfigOptions.key("state.backend.lazy.local.promote-after-reads")
                     .intType()
-                    .defaultValue(100)
+                    .defaultValue(1_000)
                     .withDescription(
                             "Recent reads of an evicted extent after which it is fetched again, if"
                                     + " there is room, or if it is read clearly more than another"

@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Extents that are to be hydrated, the next one first: chosen states, then what is read most, then
@@ -16,15 +17,17 @@ final class HydrationQueue {
     private final ExtentHeat heat;
     private final List<String> statesFirst;
     private final List<ColdExtent> again = new ArrayList<>();
+    private final Neighbours neighbours;
 
     /** The next one last. */
     private List<ColdExtent> rest;
 
     private long sortedAt = -1;
 
-    HydrationQueue(List<ColdExtent> extents, List<String> statesFirst, ExtentHeat heat) {
+    HydrationQueue(List<ColdExtent> extents, HydrationSettings settings, ExtentHeat heat) {
         this.heat = heat;
-        this.statesFirst = statesFirst;
+        this.statesFirst = settings.statesFirst();
+        this.neighbours = new Neighbours(extents, settings.joinedBytes());
         this.rest = new ArrayList<>(extents);
         Collections.reverse(rest);
     }
@@ -41,7 +44,19 @@ final class HydrationQueue {
 
     ColdExtent remove() {
         sort();
-        return rest.remove(rest.size() - 1);
+        ColdExtent next = rest.remove(rest.size() - 1);
+        neighbours.remove(next);
+        return next;
+    }
+
+    /** One that can be fetched with the same read, whatever its turn; it stays. */
+    @Nullable ColdExtent peekBeside(Neighbours.Span span) {
+        return neighbours.next(span);
+    }
+
+    void remove(ColdExtent beside) {
+        rest.remove(beside);
+        neighbours.remove(beside);
     }
 
     /** Takes one in that failed. */

@@ -71,6 +71,16 @@ final class HydrationReport {
                 cause.getMessage());
     }
 
+    /** A pause begins. */
+    void givesWay(String reason) {
+        metrics.prewarmPauses().increment();
+        LOG.info("Hydration of {} pauses, since {}", owner, reason);
+    }
+
+    void gaveWay(long millis) {
+        metrics.prewarmPausedMillis().add(millis);
+    }
+
     void gaveUp(ColdExtent extent, LazyStateException cause) {
         failedExtents++;
         failedBytes += extent.bytes();

@@ -2,8 +2,10 @@ package io.lazystate.loading;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ExtentFiles.Outcome;
 import io.lazystate.loading.LinkTarget.Linkable;
 import io.lazystate.metrics.LoadCause;
+import io.lazystate.run.Run;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -23,15 +25,19 @@ import org.slf4j.LoggerFactory;
  * Makes cold extents resident: fetches their files over several connections and links them.
  *
  * <p>Threads: each call runs in its caller's; fetches run in the executor, at most {@code
- * connections} at a time, so at most that many extents lie on the disk unlinked. Cost: one ranged
- * read per extent, two or more if it has deltas or was clipped.
+ * connections} at a time, so at most that many extents lie on the disk unlinked, or small ones of
+ * no more bytes together. Cost: one ranged read per extent, two or more if it has deltas or was
+ * clipped; one for small neighbours of one object together.
  */
 @Internal
 public final class Hydrator {
     private static final Logger LOG = LoggerFactory.getLogger(Hydrator.class);
 
-    /** Extents that are linked with one call at the most. */
-    private static final int EXTENTS_A_LINK = 8;
+    /** Fetches whose extents are linked with one call at the most. */
+    private static final int FETCHES_A_LINK = 8;
+
+    /** Small extents that one read fetches at the most. */
+    private static final int EXTENTS_A_FETCH = 32;
 
     private final String owner;
     private final LinkTarget target;
@@ -97,7 +103,8 @@ public final class Hydrator {
                         settings.maxBytesPerSecond(),
                         loader.waits(),
                         new HydrationReport(
-                                owner, cold, pace.nanoTime(), loader.metrics().recovery()));
+                                owner, cold, pace.nanoTime(), loader.metrics().recovery()),
+                        target::linkingDone);
         boolean full;
         try {
             full = !hydrate(queue, LoadCause.HYDRATE, round, room);
@@ -165,7 +172,7 @@ public final class Hydrator {
     }
 
     private HydrationQueue queue(List<ColdExtent> extents) {
-        return new HydrationQueue(extents, settings.statesFirst(), loader.heat());
+        return new HydrationQueue(extents, settings, loader.heat());
     }
 
     /** Runs through the queue; returns whether there was room for all that it came to. */
@@ -180,9 +187,10 @@ public final class Hydrator {
                         && !queue.isEmpty()
                         && round.mayStart(queue.peek(), underWay.isEmpty())
                         && taken.take(queue.peek())) {
-                    Fetch fetch = new Fetch(queue.remove(), files, cause);
+                    List<ColdExtent> batch = removeBatch(queue, round, taken);
+                    Fetch fetch = new Fetch(batch, files, cause);
                     underWay.add(fetch);
-                    executor.execute(cause, fetch.extent().bytes(), fetch);
+                    executor.execute(cause, fetch.bytes(), fetch);
                 }
             } while (!underWay.isEmpty()
                     && round.awaitDone(underWay.element())
@@ -198,22 +206,52 @@ public final class Hydrator {
         return !taken.full();
     }
 
+    /** The next extent, and small ones beside it, as far as they may start too. */
+    private static List<ColdExtent> removeBatch(
+            HydrationQueue queue, HydrationRound round, TakenRoom taken) {
+        List<ColdExtent> batch = new ArrayList<>();
+        batch.add(queue.remove());
+        Run base = batch.get(0).wholeBase();
+        Neighbours.Span span = base == null ? null : Neighbours.Span.of(base);
+        while (span != null && batch.size() < EXTENTS_A_FETCH) {
+            ColdExtent beside = queue.peekBeside(span);
+            Run other = beside == null ? null : beside.wholeBase();
+            if (beside == null
+                    || other == null
+                    || !round.mayStart(beside, false)
+                    || !taken.take(beside)) {
+                break;
+            }
+            queue.remove(beside);
+            batch.add(beside);
+            span = span.with(Neighbours.Span.of(other));
+        }
+        return batch;
+    }
+
     /** Links what is here, from the first that was started on. */
     private boolean linkReady(Deque<Fetch> underWay, HydrationRound round, TakenRoom taken) {
         Map<String, List<Linkable>> ready = new LinkedHashMap<>();
         Map<ColdExtent, LazyStateException> failures = new LinkedHashMap<>();
         int count = 0;
-        while (count < EXTENTS_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
+        while (count < FETCHES_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
             Fetch fetch = underWay.remove();
-            ColdExtent extent = fetch.extent();
+            count++;
             try {
-                ready.computeIfAbsent(extent.state(), s -> new ArrayList<>()).add(fetch.await());
-                count++;
+                for (Outcome outcome : fetch.await()) {
+                    String state = outcome.extent().state();
+                    if (outcome.linkable() != null) {
+                        ready.computeIfAbsent(state, s -> new ArrayList<>())
+                                .add(outcome.linkable());
+                    } else if (outcome.failure() != null) {
+                        failures.put(outcome.extent(), outcome.failure());
+                    }
+                }
             } catch (LazyStateException e) {
-                taken.arrived(extent);
-                failures.put(extent, e);
+                fetch.extents().forEach(extent -> failures.put(extent, e));
             }
         }
+        failures.keySet().forEach(taken::arrived);
         // State by state: of those in one call that fails, none is linked.
         for (List<Linkable> linkables : ready.values()) {
             try {

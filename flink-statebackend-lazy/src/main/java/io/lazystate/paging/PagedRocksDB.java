@@ -4,6 +4,7 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
@@ -172,8 +173,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread) {
-            hotKeys.read(state, key);
+        if (Thread.currentThread() == taskThread && hotKeys.read(state, key)) {
+            countResident(state, key);
         }
         while (true) {
             long stamp = moves.tryOptimisticRead();
@@ -183,6 +184,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 return value;
             }
             Thread.onSpinWait();
+        }
+    }
+
+    /**
+     * Notes a read of the sample; those of cold rows are counted one by one where they are read.
+     */
+    private void countResident(PagedState state, byte[] key) {
+        ExtentMap map = state.map();
+        int extent = map.indexOf(key);
+        if (map.isLocal(extent)) {
+            context.loader().heat().touch(map.extent(extent), HotKeys.READS_A_SAMPLE);
         }
     }
 
@@ -399,6 +411,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
         layouts.forEach(
                 (stateView, layout) -> {
                     if (states.contains(stateView.state())) {
+                        StateLayout old = stateView.state().map().layout();
+                        context.loader().heat().carry(old, layout);
                         known.put(stateView.state(), layout);
                     }
                 });
@@ -449,6 +463,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Where whole extents are handed in. */
     public Linker linker() {
         return linker;
+    }
+
+    /** Whether this database is too busy to be linked into. */
+    public Pressure pressure() {
+        return new WritePressure(raw, context.guard());
     }
 
     /** The cold extents of all states. */

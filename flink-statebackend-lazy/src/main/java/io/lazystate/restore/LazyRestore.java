@@ -97,6 +97,7 @@ public final class LazyRestore<K> {
                 }
             }
         }
+        plan.heat().forEach(loader.heat()::restore);
         timerHeads.preload(queues);
         return hot.await();
     }

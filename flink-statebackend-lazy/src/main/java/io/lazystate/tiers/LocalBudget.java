@@ -72,11 +72,15 @@ public final class LocalBudget {
             return allowed(this);
         }
 
+        /** Bytes that may still be hydrated. */
+        long freeBytes() {
+            return (long) (settings.hydrateBelow() * allowed(this)) - used - underWay;
+        }
+
         @Override
         public boolean fits(ColdExtent next) {
             synchronized (LocalBudget.this) {
-                double limit = settings.hydrateBelow() * allowed(this);
-                if (used + underWay + next.bytes() > limit) {
+                if (next.bytes() > freeBytes()) {
                     return false;
                 }
                 underWay += next.bytes();

@@ -12,9 +12,10 @@ import io.lazystate.paging.LocalBytes;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.Sleeper;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import org.apache.flink.annotation.Internal;
@@ -58,7 +59,6 @@ public final class TierKeeper {
     private final Hydrator hydrator;
     private final Predicate<String> mayLeave;
     private boolean holdsBack;
-    private long readsSeen;
 
     /**
      * @param operator whose state it is, for the log
@@ -107,8 +107,7 @@ public final class TierKeeper {
         if (bytes.total() > settings.evictAbove() * allowed) {
             double goal = (settings.evictAbove() - STEP_DOWN) * allowed;
             db.atNextAccess(() -> free(bytes, allowed, bytes.total() - goal));
-        } else if (heat.reads() != readsSeen && !hydrates()) {
-            readsSeen = heat.reads();
+        } else if (!hydrates()) {
             promote();
         }
         holdBack(bytes.total(), allowed);
@@ -122,17 +121,29 @@ public final class TierKeeper {
 
     // ------------------------------------------------------------------ in
 
-    /** Fetches cold extents that are read much. */
+    /** Fetches cold extents that are read much, the hottest first, while there is room. */
     private void promote() {
-        List<ColdExtent> wanted =
-                db.coldExtents().stream()
-                        .filter(cold -> heat.of(cold.extent()) >= settings.promoteAfterReads())
-                        .toList();
-        if (!wanted.isEmpty() && hydrator.run(wanted::contains) == Hydrator.End.FULL) {
-            ColdExtent hottest =
-                    Collections.max(
-                            wanted, Comparator.comparingDouble(cold -> heat.of(cold.extent())));
-            db.atNextAccess(() -> makeRoom(hottest));
+        List<ColdExtent> hottestFirst = new ArrayList<>();
+        for (ColdExtent cold : db.coldExtents()) {
+            if (heat.of(cold.extent()) >= settings.promoteAfterReads()) {
+                hottestFirst.add(cold);
+            }
+        }
+        hottestFirst.sort(
+                Comparator.<ColdExtent>comparingDouble(cold -> heat.of(cold.extent())).reversed());
+        long free = share.freeBytes();
+        Set<ColdExtent> fitting = new HashSet<>();
+        for (ColdExtent cold : hottestFirst) {
+            free -= cold.bytes();
+            if (free < 0) {
+                break;
+            }
+            fitting.add(cold);
+        }
+        if (!fitting.isEmpty()) {
+            hydrator.run(fitting::contains);
+        } else if (!hottestFirst.isEmpty()) {
+            db.atNextAccess(() -> makeRoom(hottestFirst.get(0)));
         }
     }
 

@@ -2,17 +2,12 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lazystate.loading.ByteRate;
-import io.lazystate.loading.HydrationPace;
-import io.lazystate.loading.HydrationSettings;
+import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.ExtentHeat;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
-import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.Evictable;
 import io.lazystate.paging.PagedRocksDB;
-import io.lazystate.run.RunFormat;
-import io.lazystate.store.Backoff;
-import io.lazystate.store.StateHandleReader;
 import io.lazystate.tiers.LocalBudget;
 import io.lazystate.tiers.TierKeeper;
 import io.lazystate.tiers.TierSettings;
@@ -44,6 +39,7 @@ class EvictionTest {
     private static final int VALUE_BYTES = 1000;
     private static final int KEYS = 4000;
     private static final long BUDGET = KEYS * VALUE_BYTES / 10;
+    private static final int PROMOTE_AFTER_READS = 100;
     private static final ValueStateDescriptor<byte[]> STATE =
             new ValueStateDescriptor<>("v", BytePrimitiveArraySerializer.INSTANCE);
 
@@ -54,6 +50,7 @@ class EvictionTest {
     private final TestJobManager jobManager = new TestJobManager();
     private final Random random = new Random(7);
     private final Map<Long, byte[]> model = new HashMap<>();
+    private ExtentHeat heat;
     private long checkpoint;
 
     @BeforeEach
@@ -231,6 +228,27 @@ class EvictionTest {
     }
 
     @Test
+    void whatIsReadMuchComesBackAndTakesThePlaceOfWhatIsReadLess() throws Exception {
+        try (TestTask task = TestTask.restore(start(), List.of(written()))) {
+            PagedRocksDB db = task.database();
+            TierKeeper keeper = keeper(task, BUDGET);
+            List<ColdExtent> cold = db.coldExtents();
+            cold.forEach(extent -> heat.touch(extent.extent(), 2 * PROMOTE_AFTER_READS));
+            settle(task, keeper);
+            assertThat(db.coldExtents()).isNotEmpty().hasSizeLessThan(cold.size());
+            assertThat(task.metrics().evictions().sum()).as("none is read less").isZero();
+
+            ColdExtent hottest = db.coldExtents().get(0);
+            heat.touch(hottest.extent(), 20 * PROMOTE_AFTER_READS);
+            settle(task, keeper);
+            assertThat(db.coldExtents()).doesNotContain(hottest);
+            assertThat(task.database().localBytes().total()).isLessThan(BUDGET / 2);
+            assertThat(task.metrics().evictions().sum()).isPositive().isLessThan(4);
+            checkAll(task);
+        }
+    }
+
+    @Test
     void timersStay() throws Exception {
         config.set(LazyStateOptions.LOCAL_MAX_BYTES, new MemorySize(1));
         try (TestTask task = TestTask.start(start())) {
@@ -264,27 +282,11 @@ class EvictionTest {
     }
 
     private TierKeeper keeper(TestTask task, long budget) {
-        TierSettings settings = new TierSettings(budget, 0.7, 0.5, 100);
-        PageLoader loader =
-                new PageLoader(
-                        new StateHandleReader(),
-                        (cause, bytes, request) -> request.run(),
-                        0,
-                        new LoadingMetrics());
+        TierSettings settings = new TierSettings(budget, 0.7, 0.5, PROMOTE_AFTER_READS);
+        PageLoader loader = StepwiseHydrator.loader();
+        heat = loader.heat();
         LocalBudget.Share share = new LocalBudget().open(settings);
-        Hydrator hydrator =
-                new Hydrator(
-                        "test",
-                        task.database().linker(),
-                        loader,
-                        (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(256), scratch, 1, List.of(), 0),
-                        new HydrationPace(
-                                System::nanoTime,
-                                Thread::sleep,
-                                new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)),
-                        share);
+        Hydrator hydrator = new StepwiseHydrator(task, scratch, loader, share).hydrator();
         return new TierKeeper(
                 "test", task.database(), share, settings, loader, hydrator, state -> true);
     }

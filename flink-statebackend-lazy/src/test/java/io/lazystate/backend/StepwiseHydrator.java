@@ -6,6 +6,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Pressure;
 import io.lazystate.loading.Room;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
@@ -26,26 +27,39 @@ final class StepwiseHydrator {
     private final Hydrator hydrator;
 
     StepwiseHydrator(TestTask task, Path directory) {
+        this(task, directory, loader(), Room.ENDLESS);
+    }
+
+    /** A loader that reads at once, and caches nothing. */
+    static PageLoader loader() {
+        return new PageLoader(
+                new StateHandleReader(),
+                (cause, bytes, request) -> request.run(),
+                0,
+                new LoadingMetrics());
+    }
+
+    StepwiseHydrator(TestTask task, Path directory, PageLoader loader, Room room) {
         this.task = task;
-        PageLoader loader =
-                new PageLoader(
-                        new StateHandleReader(),
-                        (cause, bytes, request) -> request.run(),
-                        0,
-                        new LoadingMetrics());
         this.hydrator =
                 new Hydrator(
                         "fuzz",
                         task.database().linker(),
                         loader,
                         (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(256), directory, 1, List.of(), 0),
+                        new HydrationSettings(
+                                RunFormat.ofPages(256), directory, 1, List.of(), 1 << 10, 0),
                         new HydrationPace(
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)),
-                        Room.ENDLESS);
+                                new ByteRate(System::nanoTime),
+                                Pressure.NONE),
+                        room);
+    }
+
+    Hydrator hydrator() {
+        return hydrator;
     }
 
     /**

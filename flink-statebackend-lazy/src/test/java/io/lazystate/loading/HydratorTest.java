@@ -54,9 +54,13 @@ class HydratorTest {
             new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
     private final Disk disk = new Disk();
     private Room room = Room.ENDLESS;
+    private Pressure pressure = Pressure.NONE;
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
+    private long joinedBytes;
     private long nanos;
+    private int pausesWhileLinking;
+    private Runnable onSleep = () -> {};
 
     @RegisterExtension
     private final LoggerAuditingExtension log =
@@ -157,9 +161,9 @@ class HydratorTest {
         List<ColdExtent> read = extents("b", 3);
         extents("c", 2);
         statesFirst = List.of("unknown", "c");
-        loader.heat().touch(read.get(1).extent());
-        loader.heat().touch(read.get(2).extent());
-        loader.heat().touch(read.get(2).extent());
+        loader.heat().touch(read.get(1).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
 
         hydrator().run();
 
@@ -169,7 +173,7 @@ class HydratorTest {
     @Test
     void theOrderFollowsWhatIsReadMeanwhile() throws Exception {
         List<ColdExtent> extents = extents("s", 5);
-        target.onLink = linked -> loader.heat().touch(extents.get(4).extent());
+        target.onLink = linked -> loader.heat().touch(extents.get(4).extent(), 1);
 
         hydrator().run();
 
@@ -180,15 +184,15 @@ class HydratorTest {
     void whatWasReadLongAgoIsForgotten() throws Exception {
         List<ColdExtent> extents = extents("s", 2);
         for (int i = 0; i < 1_000; i++) {
-            loader.heat().touch(extents.get(0).extent());
+            loader.heat().touch(extents.get(0).extent(), 16);
         }
-        assertThat(loader.heat().of(extents.get(0).extent())).isGreaterThan(900);
-        for (int i = 0; i < 60_000; i++) {
-            loader.heat().touch(extents.get(1).extent());
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(15_000.0, 16_000.0);
+        for (int i = 0; i < 6_000; i++) {
+            loader.heat().touch(extents.get(1).extent(), 1_000);
         }
 
-        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(1.0, 100.0);
-        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(20_000);
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(100.0, 1_000.0);
+        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(2_000_000);
     }
 
     @Test
@@ -291,6 +295,104 @@ class HydratorTest {
         assertThat(preloaded.expired()).isTrue();
         assertThat(store.downloads).hasSize(5);
         assertThat(target.linked).hasSize(5);
+    }
+
+    @Test
+    void itGivesWayToPressure() throws Exception {
+        extents("s", 6);
+        pressure = () -> target.linked.size() == 2 && pauses.size() < 5 ? "the disk is busy" : null;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(pauses).containsExactly(500L, 500L, 500L, 500L, 500L);
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauseLines()).containsExactly("Hydration of op pauses, since the disk is busy");
+        assertPaused(1, 2_500);
+    }
+
+    @Test
+    void whatIsUnderWayComesEvenUnderPressure() throws Exception {
+        extents("s", 4);
+        pressure = () -> store.downloads.size() == 1 && pauses.isEmpty() ? "busy" : null;
+        List<Integer> linkedAtPause = new ArrayList<>();
+        onSleep = () -> linkedAtPause.add(target.linked.size());
+
+        hydrator().run();
+
+        assertThat(linkedAtPause).as("the one that had begun").containsExactly(1);
+    }
+
+    @Test
+    void underLastingPressureOneExtentComesEachMinute() throws Exception {
+        extents("s", 3);
+        pressure = () -> "the heap is full";
+        List<Long> fetchedAt = new ArrayList<>();
+        store.onDownload = object -> fetchedAt.add(TimeUnit.NANOSECONDS.toSeconds(nanos));
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(fetchedAt).containsExactly(60L, 120L, 180L);
+        assertThat(pauseLines()).as("one pause, one line").hasSize(1);
+        assertPaused(1, 180_000);
+    }
+
+    @Test
+    void eachPauseIsToldOnce() throws Exception {
+        extents("s", 4);
+        pressure =
+                () -> {
+                    int linked = target.linked.size();
+                    return linked % 2 == 0 && pauses.size() <= linked / 2 ? "busy" : null;
+                };
+
+        hydrator().run();
+
+        assertThat(pauseLines()).hasSize(2);
+        assertThat(target.linked).hasSize(4);
+        assertPaused(2, 1_000);
+    }
+
+    @Test
+    void whatATaskWaitsForGivesWayToNoPressure() throws Exception {
+        extents("s", 3);
+        pressure = () -> "busy";
+
+        hydrator().hydrate("s"::equals, () -> true);
+        hydrator().preload("s"::equals, Duration.ofSeconds(5));
+
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauses).isEmpty();
+    }
+
+    @Test
+    void theDatabaseDoesItsNormalWorkInEveryPause() throws Exception {
+        extents("s", 4);
+        pressure = () -> target.linked.size() == 2 && pauses.isEmpty() ? "busy" : null;
+        hydrator().run();
+        assertThat(pauses).containsExactly(500L);
+
+        pressure = Pressure.NONE;
+        target.linked.clear();
+        pauses.clear();
+        store.onDownload =
+                object -> unavailableIf(target.linked.size() == 2 && pauses.isEmpty(), object);
+        hydrator().run();
+        assertThat(pauses).containsExactly(1_000L);
+
+        pauses.clear();
+        maxBytesPerSecond = 10;
+        hydrator().run();
+        assertThat(pauses).hasSize(3).allMatch(millis -> millis > 1_000);
+        assertThat(pausesWhileLinking).isZero();
+    }
+
+    private List<String> pauseLines() {
+        return log.getMessages().stream().filter(line -> line.contains(" pauses, ")).toList();
+    }
+
+    private void assertPaused(int times, long millis) {
+        assertThat(metrics.recovery().prewarmPauses().sum()).isEqualTo(times);
+        assertThat(metrics.recovery().prewarmPausedMillis().sum()).isEqualTo(millis);
     }
 
     @Test
@@ -415,11 +517,14 @@ class HydratorTest {
                 new HydrationPace(
                         () -> nanos,
                         millis -> {
+                            onSleep.run();
                             pauses.add(millis);
+                            pausesWhileLinking += target.linking ? 1 : 0;
                             nanos += TimeUnit.MILLISECONDS.toNanos(millis);
                         },
                         BACKOFF,
-                        new ByteRate(() -> nanos));
+                        new ByteRate(() -> nanos),
+                        pressure);
         return new Hydrator(
                 "op",
                 target,
@@ -430,6 +535,7 @@ class HydratorTest {
                         directory.resolve("work"),
                         2,
                         statesFirst,
+                        joinedBytes,
                         maxBytesPerSecond),
                 pace,
                 room);
@@ -460,11 +566,13 @@ class HydratorTest {
     private static final class Store implements RangedReader {
         private final RangedReader store = new StateHandleReader();
         private final List<String> downloads = Collections.synchronizedList(new ArrayList<>());
+        private final List<String> reads = Collections.synchronizedList(new ArrayList<>());
         private volatile Consumer<String> onDownload = object -> {};
         private volatile Consumer<String> onRead = object -> {};
 
         @Override
         public byte[] read(StoredObject object, long offset, int length) {
+            reads.add(object.name() + " " + offset + " " + length);
             onRead.accept(object.name());
             return store.read(object, offset, length);
         }
@@ -509,6 +617,7 @@ class HydratorTest {
         private Consumer<String> onLink = object -> {};
         private String failing = "";
         private int pinned;
+        private boolean linking;
 
         @Override
         public List<ColdExtent> coldExtents() {
@@ -523,6 +632,7 @@ class HydratorTest {
 
         @Override
         public void link(List<Linkable> extents) {
+            linking = true;
             for (Linkable linkable : extents) {
                 try {
                     Files.delete(linkable.base());
@@ -539,6 +649,8 @@ class HydratorTest {
         }
 
         @Override
-        public void linkingDone() {}
+        public void linkingDone() {
+            linking = false;
+        }
     }
 }

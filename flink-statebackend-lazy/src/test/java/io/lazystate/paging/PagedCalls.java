@@ -9,6 +9,7 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Pressure;
 import io.lazystate.loading.Room;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
@@ -115,12 +116,14 @@ final class PagedCalls implements AutoCloseable {
                         db.linker(),
                         loader,
                         (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(64), directory, 1, List.of(), 0),
+                        new HydrationSettings(
+                                RunFormat.ofPages(64), directory, 1, List.of(), 1 << 10, 0),
                         new HydrationPace(
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)),
+                                new ByteRate(System::nanoTime),
+                                Pressure.NONE),
                         Room.ENDLESS);
         if (evicts) {
             db.trackWrites();
