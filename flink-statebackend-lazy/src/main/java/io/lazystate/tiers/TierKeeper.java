@@ -42,13 +42,19 @@ public final class TierKeeper {
     /** Share of the budget that rows written to cold extents have before extents must go. */
     private static final double OVERLAY_SHARE = 0.3;
 
-    /** Share of the budget from which on writes are held back, the longer the more is used. */
+    /**
+     * Share of the budget from which on writes are held back, the longer the more is used. Not for
+     * long: the barrier of the checkpoint that lets something go comes behind the records that are
+     * under way.
+     */
     private static final double HOLD_BACK_ABOVE = 0.95;
+
+    private static final double HOLD_BACK_MOST_ABOVE = 1.05;
 
     /** An extent that leaves for another one is read so many times less. */
     private static final double CLEARLY_LESS = 2;
 
-    private static final long LONGEST_HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long LONGEST_HOLD_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
 
     private final String operator;
     private final PagedRocksDB db;
@@ -192,8 +198,11 @@ public final class TierKeeper {
     }
 
     private void holdBack(long used, long allowed) {
-        double over = ((double) used / allowed - HOLD_BACK_ABOVE) / (1 - HOLD_BACK_ABOVE);
-        db.holdBackWrites((long) (Math.max(0, Math.min(1, over)) * LONGEST_HOLD_NANOS));
+        double over =
+                ((double) used / allowed - HOLD_BACK_ABOVE)
+                        / (HOLD_BACK_MOST_ABOVE - HOLD_BACK_ABOVE);
+        double part = Math.max(0, Math.min(1, over));
+        db.holdBackWrites((long) (part * part * LONGEST_HOLD_NANOS));
         if (over > 0 && !holdsBack) {
             LOG.warn(
                     "Writes of {} are held back: it uses {} of {} bytes of local disk, and nothing"
