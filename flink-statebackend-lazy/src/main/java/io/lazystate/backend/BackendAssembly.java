@@ -202,6 +202,7 @@ final class BackendAssembly<K> {
                             threads);
             if (share != null) {
                 database.paged().trackWrites();
+                database.paged().setGenerationBytes(settings.tiers().generationBytes());
             }
             if (manifests != null) {
                 restore(database, handles, manifests, keySerializer, restored, start);
@@ -342,6 +343,7 @@ final class BackendAssembly<K> {
                         hydrator,
                         state -> !isQueue(database.states().get(state)));
         threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
+        threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
         parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
         parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
     }

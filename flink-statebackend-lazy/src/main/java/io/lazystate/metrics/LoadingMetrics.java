@@ -34,6 +34,7 @@ public final class LoadingMetrics {
     private final LongAdder hotRowsLoaded = new LongAdder();
     private final LongAdder hotReads = new LongAdder();
     private final LongAdder evictions = new LongAdder();
+    private final LongAdder overlayDrops = new LongAdder();
     private final LongAdder heldBackNanos = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
@@ -139,6 +140,11 @@ public final class LoadingMetrics {
         return evictions;
     }
 
+    /** Generations of rows written to cold extents that were given back. */
+    public LongAdder overlayDrops() {
+        return overlayDrops;
+    }
+
     /** Nanoseconds that writes were held back since the local disk was at its limit. */
     public LongAdder heldBackNanos() {
         return heldBackNanos;
@@ -166,6 +172,7 @@ public final class LoadingMetrics {
         gauge(group, "hotRowsLoaded", hotRowsLoaded::sum);
         gauge(group, "hotReads", hotReads::sum);
         gauge(group, "evictions", evictions::sum);
+        gauge(group, "overlayDrops", overlayDrops::sum);
         gauge(group, "heldBackTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(heldBackNanos.sum()));
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);

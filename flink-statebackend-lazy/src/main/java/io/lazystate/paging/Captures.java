@@ -56,6 +56,11 @@ final class Captures {
         return map;
     }
 
+    /** Whether no view is open. */
+    boolean isEmpty() {
+        return bySnapshot.isEmpty() && byIterator.isEmpty();
+    }
+
     /** Whether a snapshot sees rows of a range in the main column family. */
     boolean seesLocal(PagedState state, byte[] lower, byte @Nullable [] upper) {
         return bySnapshot.values().stream()

@@ -157,38 +157,50 @@ final class ExtentMap {
 
     /**
      * This map over another layout of the same rows, whose extents are parts of this one's, each as
-     * its whole; or several local ones together. If some of those leave, all do, from now on.
-     *
-     * @param interval of changes that is running
+     * its whole; or several resident ones together.
      */
-    ExtentMap withLayout(StateLayout other, long interval) {
+    ExtentMap withLayout(StateLayout other) {
         List<Extent> extents = other.extents();
         BitSet carried = new BitSet();
         long[] left = new long[extents.size()];
         for (int i = 0; i < left.length; i++) {
             Extent extent = extents.get(i);
             int first = indexOf(extent.lower());
-            int end = first + 1;
-            while (end < size() && extent(end).overlaps(extent.lower(), extent.upper())) {
-                end++;
-            }
-            if (resident.nextClearBit(first) >= end) {
-                carried.set(i);
-            } else if (isLocal(first)) {
-                left[i] = end - first == 1 ? leaving[first] : interval;
-            }
-            requireAlike(first, end);
+            requireAlike(first, extent);
+            carried.set(i, resident.get(first));
+            left[i] = isLeaving(first) ? leaving[first] : 0;
         }
         return new ExtentMap(other, carried, left);
     }
 
-    private void requireAlike(int first, int end) {
-        for (int i = first + 1; i < end; i++) {
-            if (isLocal(i) != isLocal(first)) {
+    /** The leaving extents that are part of one extent, together with others. */
+    BitSet leavingInJoined(StateLayout other) {
+        BitSet found = new BitSet();
+        for (Extent extent : other.extents()) {
+            int first = indexOf(extent.lower());
+            int end = end(first, extent);
+            for (int i = first; end > first + 1 && i < end; i++) {
+                found.set(i, isLeaving(i));
+            }
+        }
+        return found;
+    }
+
+    private int end(int first, Extent of) {
+        int end = first + 1;
+        while (end < size() && extent(end).overlaps(of.lower(), of.upper())) {
+            end++;
+        }
+        return end;
+    }
+
+    private void requireAlike(int first, Extent of) {
+        for (int i = first + 1; i < end(first, of); i++) {
+            if (resident.get(i) != resident.get(first) || isLeaving(i)) {
                 throw new LazyStateException(
                         Kind.INTERNAL,
                         Where.NOWHERE,
-                        "A checkpoint joined extents of which some are cold; report this",
+                        "A checkpoint joined extents of which not all are resident; report this",
                         null);
             }
         }

@@ -12,12 +12,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.annotation.Internal;
@@ -61,7 +61,10 @@ public final class Linker implements LinkTarget {
     private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
 
     private final StaleRows stale;
-    private final Set<Held> pins = ConcurrentHashMap.newKeySet();
+
+    /** Guarded by itself. */
+    private final Set<Held> pins = new HashSet<>();
+
     private volatile boolean hasLinked;
 
     /**
@@ -91,33 +94,81 @@ public final class Linker implements LinkTarget {
 
     @Override
     public Pin pin(List<ColdExtent> extents) {
-        Held held = new Held(List.copyOf(extents));
-        pins.add(held);
-        return held;
+        synchronized (pins) {
+            List<ColdExtent> current = new ArrayList<>(extents);
+            current.removeIf(extent -> !isCurrent(extent));
+            Held held = new Held(List.copyOf(extents), List.copyOf(current));
+            pins.add(held);
+            return held;
+        }
+    }
+
+    /** Whether the extent is cold, and still what the newest layout says it is. */
+    private boolean isCurrent(ColdExtent cold) {
+        PagedState state = states.named(cold.state());
+        if (state == null) {
+            return false;
+        }
+        ExtentMap map = state.map();
+        int index = map.indexOf(cold.extent().lower());
+        return !map.isLocal(index) && map.extent(index).equals(cold.extent());
     }
 
     private final class Held implements Pin {
         private final List<ColdExtent> extents;
+        private final List<ColdExtent> current;
 
-        Held(List<ColdExtent> extents) {
+        /**
+         * @param current those that were as their layouts said when they were pinned
+         */
+        Held(List<ColdExtent> extents, List<ColdExtent> current) {
             this.extents = extents;
+            this.current = current;
         }
 
         @Override
         public void close() {
-            pins.remove(this);
+            synchronized (pins) {
+                pins.remove(this);
+            }
         }
     }
 
     void addPinned(Set<StoredObject> objects) {
-        for (Held held : pins) {
-            for (ColdExtent cold : held.extents) {
-                Run base = cold.extent().base();
-                if (base != null) {
-                    objects.add(base.object());
+        synchronized (pins) {
+            for (Held held : pins) {
+                for (ColdExtent cold : held.extents) {
+                    Run base = cold.extent().base();
+                    if (base != null) {
+                        objects.add(base.object());
+                    }
+                    cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
                 }
-                cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
             }
+        }
+    }
+
+    /**
+     * Does something that nothing must be on its way for, if nothing is: what was fetched before,
+     * and is linked after it, would miss rows.
+     *
+     * @return whether it was done
+     */
+    boolean ifNothingIsPinned(Work work) throws RocksDBException {
+        synchronized (pins) {
+            if (!pins.isEmpty() || hasLinked) {
+                return false;
+            }
+            work.run();
+            return true;
+        }
+    }
+
+    /** Whether the rows that the extent's runs do not have are still in the overlay. */
+    private boolean isWhole(ColdExtent extent) {
+        synchronized (pins) {
+            return isCurrent(extent)
+                    || pins.stream().anyMatch(held -> held.current.contains(extent));
         }
     }
 
@@ -150,8 +201,9 @@ public final class Linker implements LinkTarget {
         List<Linked> done = new ArrayList<>();
         for (Linkable linkable : extents) {
             Extent extent = linkable.extent().extent();
-            if (state == null || !isToBeLinked(state, extent)) {
-                delete(linkable); // the state was dropped, or another thread was faster
+            if (state == null || !isToBeLinked(state, extent) || !isWhole(linkable.extent())) {
+                // The state was dropped, another thread was faster, or the runs are outdated.
+                delete(linkable);
                 continue;
             }
             if (linkable.base() != null) {
@@ -243,14 +295,13 @@ public final class Linker implements LinkTarget {
     }
 
     /** Gives space back that no row needs. */
-    synchronized void reclaim(Overlay overlay) {
+    synchronized void reclaim() {
         try {
             whileOpen(
                     () -> {
                         if (!stale.isEmpty()) {
                             stale.purge();
                         }
-                        overlay.compact();
                     });
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "removing evicted rows", e);
@@ -302,7 +353,7 @@ public final class Linker implements LinkTarget {
         }
     }
 
-    private interface Work {
+    interface Work {
         void run() throws RocksDBException;
     }
 

@@ -28,7 +28,7 @@ final class PagedIterator extends RocksIterator {
     private final PagedState state;
     private final ExtentMap map;
     private final RocksIterator main;
-    private final RocksIterator overlay;
+    private final Overlay.Rows overlay;
     private final ColdReader cold;
     private final Captures captures;
     private int extent;
@@ -36,7 +36,7 @@ final class PagedIterator extends RocksIterator {
 
     /**
      * @param main over the state's column family; closed with this iterator
-     * @param overlay over the overlay, of the same moment; closed with this iterator
+     * @param overlay its rows, of the same moment; closed with this iterator
      * @param captures forgets this iterator when it is closed
      */
     PagedIterator(
@@ -44,7 +44,7 @@ final class PagedIterator extends RocksIterator {
             PagedState state,
             ExtentMap map,
             RocksIterator main,
-            RocksIterator overlay,
+            Overlay.Rows overlay,
             ColdReader cold,
             Captures captures) {
         super(db, main.getNativeHandle());
@@ -106,7 +106,7 @@ final class PagedIterator extends RocksIterator {
     @Override
     public void status() throws RocksDBException {
         main.status();
-        overlay.status();
+        overlay.check();
     }
 
     @Override
@@ -142,7 +142,7 @@ final class PagedIterator extends RocksIterator {
         Extent range = map.extent(index);
         List<RowCursor> sources = new ArrayList<>();
         if (state.overlaid()) {
-            sources.add(new OverlayCursor(state, overlay));
+            sources.addAll(overlay.cursors());
         }
         if (map.isLeaving(index)) {
             sources.add(new MainCursor(main, range.upper()));

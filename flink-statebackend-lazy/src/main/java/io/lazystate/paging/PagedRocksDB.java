@@ -53,9 +53,6 @@ import org.slf4j.LoggerFactory;
 public final class PagedRocksDB extends GuardedRocksDB {
     private static final Logger LOG = LoggerFactory.getLogger(PagedRocksDB.class);
 
-    private static final byte[] OVERLAY_NAME =
-            "__lazystate_overlay".getBytes(StandardCharsets.UTF_8);
-
     /** Heap bytes of one state's change log; what changes beyond is spilled. */
     private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
 
@@ -89,19 +86,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
         super(opened.getNativeHandle());
         this.raw = opened;
         this.context = context;
-        this.overlay =
-                new Overlay(
-                        opened,
-                        opened.createColumnFamily(
-                                new ColumnFamilyDescriptor(OVERLAY_NAME, context.overlayOptions())),
-                        writeOptions);
+        this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
         this.cold = new ColdReader(context.loader(), context.metrics());
         this.stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
-                new Residency(states, overlay, linker, stale, context, readOptions, writeOptions);
+                new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
-        overlay.setInterval(cuts + 1);
     }
 
     // ------------------------------------------------------------------ column families
@@ -161,7 +152,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         settle();
         PagedState state = states.of(family);
         linker.drop(state);
-        overlay.drop(state, writeOptions);
+        overlay.drop(state);
         hotKeys.drop(state);
         states.remove(state);
         state.close();
@@ -268,7 +259,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (map.allResident()) {
             return main;
         }
-        RocksIterator overlaid = overlay.iterator(options);
+        Overlay.Rows overlaid = overlay.rows(state, options);
         PagedIterator iterator =
                 new PagedIterator(this, state, map, main, overlaid, cold, captures);
         captures.add(iterator, map);
@@ -386,17 +377,20 @@ public final class PagedRocksDB extends GuardedRocksDB {
         Snapshot snapshot = getSnapshot();
         ReadOptions options = new ReadOptions().setSnapshot(snapshot);
         long cut = ++cuts;
-        overlay.setInterval(cuts + 1);
         List<StateView> views = new ArrayList<>();
         SnapshotView view = new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
         try {
             for (PagedState state : states.all()) {
                 views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
             }
+            overlay.rotate(cut);
             return view;
         } catch (RuntimeException e) { // a change log had to spill, and the disk is full
             view.close();
             throw e;
+        } catch (RocksDBException e) {
+            view.close();
+            throw Natives.failed(Where.NOWHERE, "beginning anew with the overlay", e);
         }
     }
 
@@ -416,7 +410,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
                         known.put(stateView.state(), layout);
                     }
                 });
-        residency.adopt(known, view.cut(), cuts + 1);
+        residency.adopt(known, view.cut());
     }
 
     /** The files that live extents and open views need: every new checkpoint refers to them. */
@@ -505,6 +499,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     // ------------------------------------------------------------------ eviction
 
+    /** How many bytes of rows written to cold extents are given back together, at least. */
+    public void setGenerationBytes(long bytes) {
+        overlay.setGenerationBytes(bytes);
+    }
+
     /** Makes eviction possible. Before the first write. */
     public void trackWrites() {
         tracksWrites = true;
@@ -535,13 +534,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     /**
-     * Begins to give the space back of rows written to cold extents that the last checkpoint has.
-     * Task thread.
+     * Gives space back of rows written to cold extents, if the last checkpoint has them. Task
+     * thread.
      *
-     * @param all also of those written since the checkpoint before it
+     * @param wantedBytes about; what was written longest ago goes first
      */
-    public void trimOverlay(boolean all) {
-        residency.trimOverlay(all);
+    public void shrinkOverlay(double wantedBytes) {
+        residency.shrinkOverlay(wantedBytes);
     }
 
     /** How long each write of the task waits, to keep the local disk from filling up. */
@@ -563,14 +562,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     /**
-     * Gives space of evicted extents and of forgotten overlay rows back to the disk.
+     * Gives space of evicted extents back to the disk.
      *
      * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
      *
      * @throws LazyStateException UNAVAILABLE if the local database fails
      */
     public void reclaim() {
-        linker.reclaim(overlay);
+        linker.reclaim();
     }
 
     /** Registers what this database counts. */
@@ -614,6 +613,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (closed.compareAndSet(false, true)) {
             states.all().forEach(PagedState::close);
             linker.close();
+            overlay.close();
             readOptions.close();
             writeOptions.close();
             raw.close();

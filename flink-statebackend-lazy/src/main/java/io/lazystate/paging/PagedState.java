@@ -120,14 +120,10 @@ final class PagedState {
         return since;
     }
 
-    /**
-     * Goes on from a completed checkpoint's layout: changes up to its cut are in it.
-     *
-     * @param interval of changes that is running
-     */
-    void adopt(StateLayout layout, long cut, long interval) {
+    /** Goes on from a completed checkpoint's layout: changes up to its cut are in it. */
+    void adopt(StateLayout layout, long cut) {
         ExtentMap old = map;
-        map = old.withLayout(layout, interval);
+        map = old.withLayout(layout);
         while (!ended.isEmpty() && ended.element().cut() <= cut) {
             ended.remove().changes().release();
         }

@@ -1,7 +1,6 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.Where;
-import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -14,7 +13,6 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
-import org.rocksdb.WriteOptions;
 
 /**
  * Changes which extents are resident: takes in what was linked, lets go of what is evicted.
@@ -30,33 +28,31 @@ final class Residency {
     private final Linker linker;
     private final StaleRows stale;
     private final PagingContext context;
+    private final Captures captures;
     private final ReadOptions readOptions;
-    private final WriteOptions writeOptions;
 
     /** Held while rows change their place; readers of other threads then read again. */
     private final StampedLock moves = new StampedLock();
 
     private final AtomicReference<@Nullable Runnable> errand = new AtomicReference<>();
     private volatile boolean due;
-    private @Nullable OverlayTrim trim;
     private long adopted;
-    private long adoptedBefore;
 
     Residency(
             StateRegistry states,
             Overlay overlay,
             Linker linker,
             StaleRows stale,
+            Captures captures,
             PagingContext context,
-            ReadOptions readOptions,
-            WriteOptions writeOptions) {
+            ReadOptions readOptions) {
         this.states = states;
         this.overlay = overlay;
         this.linker = linker;
         this.stale = stale;
         this.context = context;
+        this.captures = captures;
         this.readOptions = readOptions;
-        this.writeOptions = writeOptions;
     }
 
     StampedLock moves() {
@@ -82,7 +78,6 @@ final class Residency {
             if (work != null) {
                 work.run();
             }
-            stepTrim();
         }
     }
 
@@ -109,11 +104,11 @@ final class Residency {
         long stamp = moves.writeLock();
         try {
             if (!state.map().isResident(lower)) {
-                overlay.copy(state, lower, upper, readOptions, writeOptions);
+                overlay.copy(state, lower, upper, readOptions);
                 state.setMap(state.map().withResident(lower, upper));
                 state.hotRows().remove(lower, upper);
             }
-            overlay.forget(state, lower, upper, readOptions, writeOptions);
+            overlay.forget(state, lower, upper, readOptions);
         } catch (RocksDBException e) {
             throw Natives.failed(
                     PagedRocksDB.where(state), "moving rows written to a cold extent", e);
@@ -122,14 +117,20 @@ final class Residency {
         }
     }
 
-    /** Makes leaving extents of a state resident again. */
+    /** Makes the leaving extents of a state resident again. */
     void recall(PagedState state) {
+        BitSet leaving = new BitSet();
         for (int i = 0; i < state.map().size(); i++) {
-            if (state.map().isLeaving(i)) {
-                Extent extent = state.map().extent(i);
-                move(state, extent.lower(), extent.upper());
-            }
+            leaving.set(i, state.map().isLeaving(i));
         }
+        recall(state, leaving);
+    }
+
+    private void recall(PagedState state, BitSet leaving) {
+        leaving.stream()
+                .mapToObj(state.map()::extent)
+                .toList()
+                .forEach(extent -> move(state, extent.lower(), extent.upper()));
     }
 
     // ------------------------------------------------------------------ out
@@ -150,7 +151,7 @@ final class Residency {
     }
 
     /**
-     * Evicts extents.
+     * Evicts extents; none while something is being fetched, which would be outdated.
      *
      * @param interval of changes that is running
      */
@@ -165,7 +166,12 @@ final class Residency {
                 byState.computeIfAbsent(state, s -> new BitSet()).set(index);
             }
         }
-        byState.forEach((state, extents) -> evict(state, extents, interval));
+        try {
+            linker.ifNothingIsPinned(
+                    () -> byState.forEach((state, extents) -> evict(state, extents, interval)));
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "evicting", e);
+        }
     }
 
     private void evict(PagedState state, BitSet extents, long interval) {
@@ -191,48 +197,46 @@ final class Residency {
      * Goes on from a completed checkpoint.
      *
      * @param cut the last interval of changes that it has
-     * @param interval that is running
      */
-    void adopt(Map<PagedState, StateLayout> layouts, long cut, long interval) {
+    void adopt(Map<PagedState, StateLayout> layouts, long cut) {
+        // A joined extent is resident as a whole.
+        layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
         long stamp = moves.writeLock();
         try {
             layouts.forEach(
                     (state, layout) -> {
-                        state.adopt(layout, cut, interval);
+                        state.adopt(layout, cut);
                         becomeCold(state, state.map().savedBy(cut));
                     });
         } finally {
             moves.unlockWrite(stamp);
         }
-        adoptedBefore = adopted;
         adopted = cut;
     }
 
     /**
-     * Begins to forget rows of cold extents that the adopted checkpoint has, those written longest
-     * ago.
+     * Gives rows back that were written to cold extents and that the adopted checkpoint has, those
+     * written longest ago first; nothing while a view may read them.
      *
-     * @param all also those written since the checkpoint before it
+     * <p>What leaves has none there: it was resident then.
+     *
+     * @param wantedBytes of the local disk, about
      */
-    void trimOverlay(boolean all) {
-        if (trim == null) {
-            trim = new OverlayTrim(overlay, states, all ? adopted : adoptedBefore);
-            due = true;
-        }
-    }
-
-    private void stepTrim() {
-        if (trim != null) {
-            try {
-                if (trim.step(readOptions, writeOptions)) {
-                    trim = null;
-                } else {
-                    due = true;
-                }
-            } catch (RocksDBException e) {
-                trim = null; // they stay, and are right
-                throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
+    void shrinkOverlay(double wantedBytes) {
+        try {
+            overlay.closeDropped();
+            if (captures.isEmpty()) {
+                double goal = overlay.fileBytes() - wantedBytes;
+                linker.ifNothingIsPinned(
+                        () -> {
+                            while (overlay.fileBytes() > goal && overlay.dropOldest(adopted)) {
+                                context.metrics().overlayDrops().increment();
+                                overlay.closeDropped();
+                            }
+                        });
             }
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
         }
     }
 }

@@ -90,12 +90,21 @@ public final class TierKeeper {
         this.mayLeave = mayLeave;
     }
 
-    /** Works until it is interrupted. */
+    /** Keeps the balance until it is interrupted. */
     public void run(Sleeper sleeper) throws InterruptedException {
+        repeat(sleeper, this::step);
+    }
+
+    /** Gives space back until it is interrupted: in another thread, since it may take long. */
+    public void reclaim(Sleeper sleeper) throws InterruptedException {
+        repeat(sleeper, db::reclaim);
+    }
+
+    private void repeat(Sleeper sleeper, Runnable work) throws InterruptedException {
         while (!Thread.currentThread().isInterrupted()) {
             sleeper.sleep(MILLIS_BETWEEN_STEPS);
             try {
-                step();
+                work.run();
             } catch (LazyStateException e) {
                 // The task meets a broken disk itself.
                 LOG.warn(
@@ -106,7 +115,6 @@ public final class TierKeeper {
 
     /** Measures, and does what follows from it. */
     public void step() {
-        db.reclaim();
         LocalBytes bytes = db.localBytes();
         share.used(bytes.total());
         long allowed = share.allowedBytes();
@@ -169,13 +177,15 @@ public final class TierKeeper {
 
     /** In the task thread. */
     private void free(LocalBytes bytes, long allowed, double wanted) {
-        double overlaid = bytes.overlay() - OVERLAY_SHARE * allowed;
-        double fromExtents = wanted - Math.max(0, overlaid) - bytes.going();
-        List<Evictable> victims =
-                fromExtents > 0 ? leastRead(db.evictable(mayLeave), fromExtents) : List.of();
-        db.evict(victims);
-        if (overlaid > 0 || victims.isEmpty()) {
-            db.trimOverlay(victims.isEmpty() && bytes.going() == 0);
+        double overlaid = Math.max(0, bytes.overlay() - OVERLAY_SHARE * allowed);
+        db.shrinkOverlay(Math.min(wanted, overlaid));
+        double fromExtents = wanted - overlaid - bytes.going();
+        if (fromExtents > 0) {
+            List<Evictable> victims = leastRead(db.evictable(mayLeave), fromExtents);
+            db.evict(victims);
+            if (victims.isEmpty() && bytes.going() == 0) {
+                db.shrinkOverlay(wanted);
+            }
         }
     }
 

@@ -17,8 +17,18 @@ public record TierSettings(
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
+    /** Of rows that were written to cold extents, and are given back together. */
+    private static final long MOST_GENERATION_BYTES = 64L << 20;
+
+    private static final int GENERATION_PART = 32;
+
     /** Whether there is a limit. */
     public boolean limited() {
         return maxBytes > 0;
+    }
+
+    /** Bytes of rows written to cold extents that are given back together, at least. */
+    public long generationBytes() {
+        return Math.min(MOST_GENERATION_BYTES, maxBytes / GENERATION_PART);
     }
 }

@@ -69,6 +69,7 @@ class EvictionTest {
         KeyedStateHandle last = null;
         try (TestTask task = TestTask.start(start())) {
             TierKeeper keeper = keeper(task, BUDGET);
+            task.database().setGenerationBytes(BUDGET / 32);
             for (int round = 0; round < 100; round++) {
                 for (int i = 0; i < KEYS / 80; i++) {
                     write(task, random.nextInt(KEYS));
@@ -295,6 +296,7 @@ class EvictionTest {
     private void settle(TestTask task, TierKeeper keeper) throws Exception {
         for (int i = 0; i < 30; i++) {
             keeper.step();
+            task.database().reclaim();
             check(task, random.nextInt(KEYS));
         }
     }

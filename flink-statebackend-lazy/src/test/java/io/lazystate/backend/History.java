@@ -233,6 +233,7 @@ final class History implements AutoCloseable {
     /** Lets extents of a subtask go, if it keeps book of what is written, and their space. */
     private void evict() {
         PagedRocksDB db = anySubtask().task.database();
+        db.setGenerationBytes(1);
         List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
         victims.removeIf(victim -> random.nextInt(3) == 0);
         for (Evictable victim : victims) {
@@ -243,7 +244,7 @@ final class History implements AutoCloseable {
         log.note("evict " + victims.size());
         db.evict(victims);
         if (random.nextBoolean()) {
-            db.trimOverlay(random.nextBoolean());
+            db.shrinkOverlay(Double.MAX_VALUE);
         }
         if (random.nextBoolean()) {
             db.reclaim();

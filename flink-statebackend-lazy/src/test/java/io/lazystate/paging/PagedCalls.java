@@ -127,6 +127,7 @@ final class PagedCalls implements AutoCloseable {
                         Room.ENDLESS);
         if (evicts) {
             db.trackWrites();
+            db.setGenerationBytes(1);
         }
         for (Table table : tables) {
             restore(table);
@@ -259,8 +260,7 @@ final class PagedCalls implements AutoCloseable {
             db.reclaim();
         }
         if (evictions.nextBoolean()) {
-            boolean all = evictions.nextBoolean();
-            db.atNextAccess(() -> db.trimOverlay(all));
+            db.atNextAccess(() -> db.shrinkOverlay(Double.MAX_VALUE));
         }
     }
 
