@@ -236,7 +236,7 @@ final class BackendAssembly<K> {
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
         PagedRocksDB db = database.paged();
         LoadingMode asked = settings.loadingMode();
-        boolean hotRows = asked == LoadingMode.HYBRID || asked == LoadingMode.AUTO;
+        boolean hotRows = asked != LoadingMode.LAZY;
         restore.run(
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
@@ -246,11 +246,7 @@ final class BackendAssembly<K> {
                                     metaInfo, layout, parameters.getCancelStreamRegistry());
                         },
                         hotRows ? threads.executor() : null)
-                .forEach(
-                        (state, rows) -> {
-                            db.addHotRows(state, rows);
-                            metrics.hotRowsLoaded().add(rows.size());
-                        });
+                .forEach(db::addHotRows);
         RestoredState restored =
                 new RestoredState(
                         parameters.getOperatorIdentifier(),
@@ -274,6 +270,9 @@ final class BackendAssembly<K> {
                 loaded);
         durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
         restored.warm();
+        if (!hotRows) {
+            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
+        }
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */

@@ -224,6 +224,12 @@ public final class Linker implements LinkTarget {
         }
     }
 
+    /** Something other than an extent waits for the task thread. */
+    void wakeTask() {
+        hasLinked = true;
+    }
+
+    /** Whether something may wait for the task thread. */
     boolean hasLinked() {
         return hasLinked;
     }

@@ -16,7 +16,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -69,7 +71,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Captures captures = new Captures();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
+    private final Queue<Map<String, NavigableMap<byte[], byte[]>>> hotRowsToCome =
+            new ConcurrentLinkedQueue<>();
     private boolean unused = true;
+
+    /**
+     * Cold extents are what was restored: none became resident since, no checkpoint was adopted.
+     * Later, rows of the restored checkpoint may be older than those of the extents.
+     */
+    private boolean asRestored = true;
+
     private long cuts;
 
     /** Held while rows move between column families; readers of other threads then read again. */
@@ -128,23 +139,34 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     /**
-     * Brings rows along that the runs hold too, so that reading them waits for no page. Task
-     * thread, before the state is used.
+     * Brings rows along that the runs hold too, so that reading them waits for no page, and so that
+     * they are hot in the next checkpoint. Task thread.
      *
      * @param rows of a restored state, as its runs have them, by unsigned order of their keys
      */
     public void addHotRows(String name, NavigableMap<byte[], byte[]> rows) {
         PagedState state = states.named(name);
-        if (state != null) {
-            state.setHotRows(new HotRows(rows));
-            rows.keySet().forEach(key -> hotKeys.seed(state, key));
+        if (state == null) {
+            return;
         }
+        if (asRestored) {
+            state.setHotRows(new HotRows(rows));
+            context.metrics().hotRowsLoaded().add(rows.size());
+        }
+        rows.keySet().forEach(key -> hotKeys.seed(state, key));
+    }
+
+    /** As above, for several states and from any thread: the task thread takes them soon. */
+    public void bringHotRows(Map<String, NavigableMap<byte[], byte[]>> rows) {
+        hotRowsToCome.add(rows);
+        linker.wakeTask();
     }
 
     @Override
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
+        asRestored = false;
         raw.dropColumnFamily(family);
         overlay.drop(state, writeOptions);
         hotKeys.drop(state);
@@ -388,6 +410,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
      */
     public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
         settle();
+        asRestored = false;
         layouts.forEach(
                 (stateView, layout) -> {
                     if (states.contains(stateView.state())) {
@@ -478,6 +501,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     private void moveLinked() {
+        takeHotRows();
         Linker.Linked linked;
         while ((linked = linker.peek()) != null) {
             if (states.contains(linked.state())) {
@@ -485,8 +509,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
             }
             linker.remove();
         }
+        takeHotRows(); // again, since peek() may have hidden that some came meanwhile
         if (states.allResident()) {
             context.loader().dropCache();
+        }
+    }
+
+    private void takeHotRows() {
+        Map<String, NavigableMap<byte[], byte[]>> rows;
+        while ((rows = hotRowsToCome.poll()) != null) {
+            rows.forEach(this::addHotRows);
         }
     }
 
@@ -496,6 +528,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
      */
     private void move(Linker.Linked linked) {
         PagedState state = linked.state();
+        asRestored = false;
         long stamp = moves.writeLock();
         try {
             if (!state.map().isResident(linked.lower())) {
