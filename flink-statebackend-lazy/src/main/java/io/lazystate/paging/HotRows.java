@@ -28,6 +28,11 @@ final class HotRows {
         return rows.get(key);
     }
 
+    /** The row is written over: no longer what the overlay must hide. */
+    void remove(byte[] key) {
+        rows.remove(key);
+    }
+
     /** The range is resident: its rows are in the local database, and change there. */
     void remove(byte[] lower, byte @Nullable [] upper) {
         if (!rows.isEmpty()) {

@@ -55,21 +55,25 @@ final class Overlay {
 
     void put(PagedState state, WriteOptions options, byte[] key, byte[] value)
             throws RocksDBException {
+        state.hotRows().remove(key);
         state.markOverlaid();
         db.put(family, options, key(state, key), tagged(value));
     }
 
     void remove(PagedState state, WriteOptions options, byte[] key) throws RocksDBException {
+        state.hotRows().remove(key);
         state.markOverlaid();
         db.put(family, options, key(state, key), REMOVED);
     }
 
     void put(WriteBatch batch, PagedState state, byte[] key, byte[] value) throws RocksDBException {
+        state.hotRows().remove(key);
         state.markOverlaid();
         batch.put(family, key(state, key), tagged(value));
     }
 
     void remove(WriteBatch batch, PagedState state, byte[] key) throws RocksDBException {
+        state.hotRows().remove(key);
         state.markOverlaid();
         batch.put(family, key(state, key), REMOVED);
     }

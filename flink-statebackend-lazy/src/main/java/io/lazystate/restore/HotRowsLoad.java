@@ -49,6 +49,15 @@ final class HotRowsLoad {
             KeyGroupRange keyGroups,
             PageLoader loader,
             @Nullable LoadExecutor executor) {
+        return start(manifests, keyGroups, loader, executor, LoadCause.PRELOAD);
+    }
+
+    private static HotRowsLoad start(
+            List<Manifest> manifests,
+            KeyGroupRange keyGroups,
+            PageLoader loader,
+            @Nullable LoadExecutor executor,
+            LoadCause cause) {
         HotRowsLoad load = new HotRowsLoad(keyGroups);
         for (Manifest manifest : manifests) {
             Run hot = manifest.hot();
@@ -59,9 +68,9 @@ final class HotRowsLoad {
                         new Part(
                                 manifest,
                                 executor.submit(
-                                        LoadCause.PRELOAD,
+                                        cause,
                                         bytes,
-                                        () -> loader.readPages(hot, 0, pages, LoadCause.PRELOAD))));
+                                        () -> loader.readPages(hot, 0, pages, cause))));
             }
         }
         return load;
@@ -90,7 +99,9 @@ final class HotRowsLoad {
                     @Override
                     public void run() {
                         try {
-                            target.accept(start(manifests, keyGroups, loader, here).await());
+                            HotRowsLoad load =
+                                    start(manifests, keyGroups, loader, here, LoadCause.WARM_UP);
+                            target.accept(load.await());
                         } catch (LazyStateException e) {
                             LOG.debug("The task ended before its hot rows were loaded", e);
                         }

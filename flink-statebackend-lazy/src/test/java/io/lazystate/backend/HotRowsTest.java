@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.Run;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StoredObject;
@@ -115,6 +116,8 @@ class HotRowsTest {
             task.key(1);
             assertThat(task.state(VALUE).value()).isEqualTo(value(1, 1));
             assertThat(task.metrics().faults().sum()).isZero();
+            assertThat(task.metrics().bytes(LoadCause.WARM_UP).sum()).isPositive();
+            assertThat(task.metrics().bytes(LoadCause.PRELOAD).sum()).isZero();
         }
     }
 
