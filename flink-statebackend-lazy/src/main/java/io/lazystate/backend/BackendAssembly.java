@@ -26,6 +26,7 @@ import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
+import io.lazystate.tiers.DiskUsage;
 import io.lazystate.tiers.LocalBudget;
 import io.lazystate.tiers.TierKeeper;
 import java.io.File;
@@ -258,7 +259,7 @@ final class BackendAssembly<K> {
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
         PagedRocksDB db = database.paged();
         LoadingMode asked = settings.loadingMode();
-        boolean hotRows = asked == LoadingMode.HYBRID || asked == LoadingMode.AUTO;
+        boolean hotRows = asked != LoadingMode.LAZY;
         restore.run(
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
@@ -268,11 +269,7 @@ final class BackendAssembly<K> {
                                     metaInfo, layout, parameters.getCancelStreamRegistry());
                         },
                         hotRows ? threads.executor() : null)
-                .forEach(
-                        (state, rows) -> {
-                            db.addHotRows(state, rows);
-                            metrics.hotRowsLoaded().add(rows.size());
-                        });
+                .forEach(db::addHotRows);
         restored.warnOfUnknownStates(database.states().keySet());
         long loadingStart = System.nanoTime();
         String loaded = restored.load();
@@ -287,6 +284,9 @@ final class BackendAssembly<K> {
                 loaded);
         durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
         restored.warm();
+        if (!hotRows) {
+            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
+        }
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
@@ -341,6 +341,7 @@ final class BackendAssembly<K> {
                         settings.tiers(),
                         loader,
                         hydrator,
+                        new DiskUsage(local.directory().toPath()),
                         state -> !isQueue(database.states().get(state)));
         threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
         threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));

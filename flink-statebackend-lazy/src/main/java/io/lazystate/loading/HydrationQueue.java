@@ -42,21 +42,15 @@ final class HydrationQueue {
         return rest.get(rest.size() - 1);
     }
 
-    ColdExtent remove() {
-        sort();
-        ColdExtent next = rest.remove(rest.size() - 1);
-        neighbours.remove(next);
-        return next;
-    }
-
     /** One that can be fetched with the same read, whatever its turn; it stays. */
     @Nullable ColdExtent peekBeside(Neighbours.Span span) {
         return neighbours.next(span);
     }
 
-    void remove(ColdExtent beside) {
-        rest.remove(beside);
-        neighbours.remove(beside);
+    /** Takes one out, whatever its turn is by now. */
+    void remove(ColdExtent extent) {
+        rest.remove(rest.lastIndexOf(extent));
+        neighbours.remove(extent);
     }
 
     /** Takes one in that failed. */

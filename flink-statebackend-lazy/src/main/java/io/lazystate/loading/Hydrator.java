@@ -185,12 +185,13 @@ public final class Hydrator {
                 while (!taken.full()
                         && underWay.size() < settings.connections()
                         && !queue.isEmpty()
-                        && round.mayStart(queue.peek(), underWay.isEmpty())
-                        && taken.take(queue.peek())) {
-                    List<ColdExtent> batch = removeBatch(queue, round, taken);
-                    Fetch fetch = new Fetch(batch, files, cause);
-                    underWay.add(fetch);
-                    executor.execute(cause, fetch.bytes(), fetch);
+                        && round.mayStart(queue.peek(), underWay.isEmpty())) {
+                    ColdExtent next = queue.peek(); // another one, if tasks have read meanwhile
+                    if (taken.take(next)) {
+                        Fetch fetch = new Fetch(batch(next, queue, round, taken), files, cause);
+                        underWay.add(fetch);
+                        executor.execute(cause, fetch.bytes(), fetch);
+                    }
                 }
             } while (!underWay.isEmpty()
                     && round.awaitDone(underWay.element())
@@ -206,12 +207,13 @@ public final class Hydrator {
         return !taken.full();
     }
 
-    /** The next extent, and small ones beside it, as far as they may start too. */
-    private static List<ColdExtent> removeBatch(
-            HydrationQueue queue, HydrationRound round, TakenRoom taken) {
+    /** Takes an extent from the queue, and small ones beside it, as far as they may start too. */
+    private static List<ColdExtent> batch(
+            ColdExtent next, HydrationQueue queue, HydrationRound round, TakenRoom taken) {
         List<ColdExtent> batch = new ArrayList<>();
-        batch.add(queue.remove());
-        Run base = batch.get(0).wholeBase();
+        queue.remove(next);
+        batch.add(next);
+        Run base = next.wholeBase();
         Neighbours.Span span = base == null ? null : Neighbours.Span.of(base);
         while (span != null && batch.size() < EXTENTS_A_FETCH) {
             ColdExtent beside = queue.peekBeside(span);

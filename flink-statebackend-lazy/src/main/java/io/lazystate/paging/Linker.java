@@ -367,6 +367,7 @@ public final class Linker implements LinkTarget {
         }
     }
 
+    /** Whether something may wait for the task thread. */
     boolean hasLinked() {
         return hasLinked;
     }

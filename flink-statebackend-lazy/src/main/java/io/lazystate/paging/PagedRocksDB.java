@@ -134,25 +134,33 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     /**
-     * Brings rows along that the runs hold too, so that reading them waits for no page. Task
-     * thread, before the state is used.
+     * Brings rows along that the runs hold too, so that reading them waits for no page, and so that
+     * they are hot in the next checkpoint. Task thread.
      *
      * @param rows of a restored state, as its runs have them, by unsigned order of their keys
      */
     public void addHotRows(String name, NavigableMap<byte[], byte[]> rows) {
         PagedState state = states.named(name);
-        if (state != null) {
-            state.setHotRows(new HotRows(rows));
-            rows.keySet().forEach(key -> hotKeys.seed(state, key));
+        if (state == null) {
+            return;
         }
+        if (residency.isAsRestored()) {
+            state.setHotRows(new HotRows(rows));
+            context.metrics().hotRowsLoaded().add(rows.size());
+        }
+        rows.keySet().forEach(key -> hotKeys.seed(state, key));
+    }
+
+    /** As above, for several states and from any thread: the task thread takes them soon. */
+    public void bringHotRows(Map<String, NavigableMap<byte[], byte[]>> rows) {
+        residency.ask(() -> rows.forEach(this::addHotRows));
     }
 
     @Override
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
-        linker.drop(state);
-        overlay.drop(state);
+        residency.drop(state);
         hotKeys.drop(state);
         states.remove(state);
         state.close();
@@ -510,7 +518,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         states.all().forEach(PagedState::trackWrites);
     }
 
-    /** Has something done by the task thread at its next access; the latest counts. */
+    /** Has something done by the task thread at its next access. */
     public void atNextAccess(Runnable work) {
         residency.ask(work);
     }

@@ -7,7 +7,8 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -34,8 +35,9 @@ final class Residency {
     /** Held while rows change their place; readers of other threads then read again. */
     private final StampedLock moves = new StampedLock();
 
-    private final AtomicReference<@Nullable Runnable> errand = new AtomicReference<>();
+    private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
     private volatile boolean due;
+    private boolean asRestored = true;
     private long adopted;
 
     Residency(
@@ -64,18 +66,26 @@ final class Residency {
         return due || linker.hasLinked();
     }
 
-    /** Has something done by the task thread at its next access; the latest errand counts. */
+    /** Has something done by the task thread at its next access. */
     void ask(Runnable work) {
-        errand.set(work);
+        errands.add(work);
         due = true;
+    }
+
+    /**
+     * Whether cold extents are what was restored: none became resident since, no checkpoint was
+     * adopted. Later, rows of the restored checkpoint may be older than those of the extents.
+     */
+    boolean isAsRestored() {
+        return asRestored;
     }
 
     void settle() {
         moveLinked();
         if (due) {
             due = false;
-            Runnable work = errand.getAndSet(null);
-            if (work != null) {
+            Runnable work;
+            while ((work = errands.poll()) != null) {
                 work.run();
             }
         }
@@ -84,15 +94,18 @@ final class Residency {
     // ------------------------------------------------------------------ in
 
     private void moveLinked() {
+        if (!linker.hasLinked()) {
+            return;
+        }
         Linker.Linked linked;
         while ((linked = linker.peek()) != null) {
             if (states.contains(linked.state())) {
                 move(linked.state(), linked.lower(), linked.upper());
             }
             linker.remove();
-            if (!linker.hasLinked() && states.allResident()) {
-                context.loader().dropCache();
-            }
+        }
+        if (states.allResident()) {
+            context.loader().dropCache();
         }
     }
 
@@ -101,6 +114,7 @@ final class Residency {
      * what is read is right, and the next access goes on from there.
      */
     private void move(PagedState state, byte[] lower, byte @Nullable [] upper) {
+        asRestored = false;
         long stamp = moves.writeLock();
         try {
             if (!state.map().isResident(lower)) {
@@ -131,6 +145,13 @@ final class Residency {
                 .mapToObj(state.map()::extent)
                 .toList()
                 .forEach(extent -> move(state, extent.lower(), extent.upper()));
+    }
+
+    /** Drops a state with all its rows. */
+    void drop(PagedState state) throws RocksDBException {
+        asRestored = false;
+        linker.drop(state);
+        overlay.drop(state);
     }
 
     // ------------------------------------------------------------------ out
@@ -199,6 +220,7 @@ final class Residency {
      * @param cut the last interval of changes that it has
      */
     void adopt(Map<PagedState, StateLayout> layouts, long cut) {
+        asRestored = false;
         // A joined extent is resident as a whole.
         layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
         long stamp = moves.writeLock();
@@ -231,6 +253,8 @@ final class Residency {
                         () -> {
                             while (overlay.fileBytes() > goal && overlay.dropOldest(adopted)) {
                                 context.metrics().overlayDrops().increment();
+                                // A hot row that was written over there would count again.
+                                states.all().forEach(state -> state.setHotRows(HotRows.NONE));
                                 overlay.closeDropped();
                             }
                         });

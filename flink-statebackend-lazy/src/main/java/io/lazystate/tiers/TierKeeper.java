@@ -17,6 +17,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.apache.flink.annotation.Internal;
 import org.slf4j.Logger;
@@ -64,12 +66,18 @@ public final class TierKeeper {
     private final RecoveryMetrics recovery;
     private final Hydrator hydrator;
     private final Predicate<String> mayLeave;
+    private final LongSupplier diskUsage;
+
+    /** Whether the task thread has something to do for this. */
+    private final AtomicBoolean asked = new AtomicBoolean();
+
     private boolean holdsBack;
 
     /**
      * @param operator whose state it is, for the log
      * @param loader of the database; knows what is read most
      * @param hydrator with this share for its room
+     * @param diskUsage bytes that the database's directory has
      * @param mayLeave names of states that may be evicted; asked by the task thread
      */
     public TierKeeper(
@@ -79,6 +87,7 @@ public final class TierKeeper {
             TierSettings settings,
             PageLoader loader,
             Hydrator hydrator,
+            LongSupplier diskUsage,
             Predicate<String> mayLeave) {
         this.operator = operator;
         this.db = db;
@@ -87,6 +96,7 @@ public final class TierKeeper {
         this.heat = loader.heat();
         this.recovery = loader.metrics().recovery();
         this.hydrator = hydrator;
+        this.diskUsage = diskUsage;
         this.mayLeave = mayLeave;
     }
 
@@ -115,16 +125,24 @@ public final class TierKeeper {
 
     /** Measures, and does what follows from it. */
     public void step() {
-        LocalBytes bytes = db.localBytes();
-        share.used(bytes.total());
+        LocalBytes live = db.localBytes();
+        long used = diskUsage.getAsLong();
+        share.used(used);
         long allowed = share.allowedBytes();
-        if (bytes.total() > settings.evictAbove() * allowed) {
-            double goal = (settings.evictAbove() - STEP_DOWN) * allowed;
-            db.atNextAccess(() -> free(bytes, allowed, bytes.total() - goal));
+        double goal = (settings.evictAbove() - STEP_DOWN) * allowed;
+        if (used > settings.evictAbove() * allowed) {
+            // The rest of what is used goes by itself: compactions end, views are closed.
+            if (live.total() > goal && asked.compareAndSet(false, true)) {
+                db.atNextAccess(
+                        () -> {
+                            asked.set(false);
+                            free(live, allowed, live.total() - goal);
+                        });
+            }
         } else if (!hydrates()) {
             promote();
         }
-        holdBack(bytes.total(), allowed);
+        holdBack(used, allowed);
     }
 
     /** Whether the hydration behind the restore is still under way. */
@@ -157,7 +175,13 @@ public final class TierKeeper {
         if (!fitting.isEmpty()) {
             hydrator.run(fitting::contains);
         } else if (!hottestFirst.isEmpty()) {
-            db.atNextAccess(() -> makeRoom(hottestFirst.get(0)));
+            if (asked.compareAndSet(false, true)) {
+                db.atNextAccess(
+                        () -> {
+                            asked.set(false);
+                            makeRoom(hottestFirst.get(0));
+                        });
+            }
         }
     }
 

@@ -289,7 +289,14 @@ class EvictionTest {
         LocalBudget.Share share = new LocalBudget().open(settings);
         Hydrator hydrator = new StepwiseHydrator(task, scratch, loader, share).hydrator();
         return new TierKeeper(
-                "test", task.database(), share, settings, loader, hydrator, state -> true);
+                "test",
+                task.database(),
+                share,
+                settings,
+                loader,
+                hydrator,
+                () -> task.database().localBytes().total(),
+                state -> true);
     }
 
     /** Lets the keeper and the task do what they have to, turn by turn. */

@@ -439,6 +439,26 @@ class HydratorTest {
     }
 
     @Test
+    void whatIsFetchedIsWhatRoomWasTakenFor() throws Exception {
+        List<ColdExtent> extents = extents("s", 6);
+        room = disk;
+        disk.extentsLeft = 100;
+        disk.onFits = next -> extents.forEach(other -> heatUp(other, next));
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(disk.calls).hasSize(12).doesNotHaveDuplicates();
+        assertThat(disk.underWay).isZero();
+    }
+
+    /** Makes all but one hotter, as a task does that reads meanwhile. */
+    private void heatUp(ColdExtent extent, ColdExtent butNot) {
+        if (extent != butNot) {
+            loader.heat().touch(extent.extent(), 1);
+        }
+    }
+
+    @Test
     void roomIsGivenBackWhateverHappens() throws Exception {
         extents("bad", 1);
         extents("s", 3);
@@ -588,6 +608,7 @@ class HydratorTest {
     /** Has room for so many extents. */
     private static final class Disk implements Room {
         private final List<String> calls = new ArrayList<>();
+        private Consumer<ColdExtent> onFits = next -> {};
         private int extentsLeft;
         private int underWay;
 
@@ -596,6 +617,7 @@ class HydratorTest {
             boolean fits = extentsLeft-- > 0;
             underWay += fits ? 1 : 0;
             calls.add(name(next) + (fits ? " yes" : " no"));
+            onFits.accept(next);
             return fits;
         }
 

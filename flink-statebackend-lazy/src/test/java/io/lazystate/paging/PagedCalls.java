@@ -142,6 +142,11 @@ final class PagedCalls implements AutoCloseable {
         table.rows = RandomLayout.noRows();
         table.changed.clear();
         db.restore(table.family, layouts.draw(table.rows));
+        if (evicts) {
+            NavigableMap<byte[], byte[]> hot = new TreeMap<>(table.rows);
+            hot.keySet().removeIf(key -> evictions.nextBoolean());
+            db.addHotRows(table.name, hot);
+        }
     }
 
     void step() throws Exception {
