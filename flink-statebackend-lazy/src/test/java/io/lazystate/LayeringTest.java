@@ -22,6 +22,7 @@ class LayeringTest {
                     "checkpoint",
                     "snapshot",
                     "restore",
+                    "tiers",
                     "paging",
                     "loading",
                     "manifest",

@@ -5,10 +5,12 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
+import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Room;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
@@ -24,6 +26,9 @@ import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
+import io.lazystate.tiers.DiskUsage;
+import io.lazystate.tiers.LocalBudget;
+import io.lazystate.tiers.TierKeeper;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -65,6 +70,7 @@ import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
+import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
@@ -89,6 +95,12 @@ final class BackendAssembly<K> {
     /** Between attempts at a store that is away: from a second to a minute. */
     private static final Backoff HYDRATION_BACKOFF =
             new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
+
+    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
+    private static final long MOST_JOINED_BYTES = 8 << 20;
+
+    /** And no more than one part in so many of a full extent. */
+    private static final int JOINED_PART = 4;
 
     /** Of all tasks of this process. */
     private static final ByteRate RATE = new ByteRate(System::nanoTime);
@@ -121,9 +133,7 @@ final class BackendAssembly<K> {
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
-
-    /** Makes a state resident, by name; nothing to do unless extents of ours were restored. */
-    private Consumer<String> whole = state -> {};
+    private final LocalBudget.@Nullable Share share;
 
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
@@ -156,6 +166,8 @@ final class BackendAssembly<K> {
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
         this.familyOptions = name -> local.container().getColumnOptions();
+        this.share =
+                settings.tiers().limited() ? LocalBudget.ofProcess().open(settings.tiers()) : null;
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
@@ -164,6 +176,9 @@ final class BackendAssembly<K> {
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
             cancel.registerCloseable(reader::release);
+            if (share != null) {
+                cancel.registerCloseable(share);
+            }
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();
@@ -177,8 +192,21 @@ final class BackendAssembly<K> {
                             ? null
                             : CheckpointContents.read(handles, reader, threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
+            Hydrator hydrator = hydrator(database.paged());
+            RestoredState restored =
+                    new RestoredState(
+                            parameters.getOperatorIdentifier(),
+                            database.paged(),
+                            hydrator,
+                            settings,
+                            metrics.recovery(),
+                            threads);
+            if (share != null) {
+                database.paged().trackWrites();
+                database.paged().setGenerationBytes(settings.tiers().generationBytes());
+            }
             if (manifests != null) {
-                restore(database, handles, manifests, keySerializer, start);
+                restore(database, handles, manifests, keySerializer, restored, start);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -190,7 +218,9 @@ final class BackendAssembly<K> {
             if (manifests == null) {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
-            RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
+            RocksDBKeyedStateBackend<K> backend =
+                    assemble(database, keySerializer, restored::loadWhole);
+            keepTiers(database, hydrator);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
             parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
@@ -221,6 +251,7 @@ final class BackendAssembly<K> {
             Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
             StateSerializerProvider<K> keySerializer,
+            RestoredState restored,
             long start)
             throws Exception {
         LazyRestore<K> restore =
@@ -228,7 +259,7 @@ final class BackendAssembly<K> {
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
         PagedRocksDB db = database.paged();
         LoadingMode asked = settings.loadingMode();
-        boolean hotRows = asked == LoadingMode.HYBRID || asked == LoadingMode.AUTO;
+        boolean hotRows = asked != LoadingMode.LAZY;
         restore.run(
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
@@ -238,21 +269,8 @@ final class BackendAssembly<K> {
                                     metaInfo, layout, parameters.getCancelStreamRegistry());
                         },
                         hotRows ? threads.executor() : null)
-                .forEach(
-                        (state, rows) -> {
-                            db.addHotRows(state, rows);
-                            metrics.hotRowsLoaded().add(rows.size());
-                        });
-        RestoredState restored =
-                new RestoredState(
-                        parameters.getOperatorIdentifier(),
-                        db,
-                        hydrator(db),
-                        settings,
-                        metrics.recovery(),
-                        threads);
+                .forEach(db::addHotRows);
         restored.warnOfUnknownStates(database.states().keySet());
-        whole = restored::loadWhole;
         long loadingStart = System.nanoTime();
         String loaded = restored.load();
         CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
@@ -266,6 +284,9 @@ final class BackendAssembly<K> {
                 loaded);
         durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
         restored.warm();
+        if (!hotRows) {
+            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
+        }
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
@@ -296,8 +317,41 @@ final class BackendAssembly<K> {
                         work,
                         settings.hydrationConnections(),
                         settings.preloadStates(),
+                        Math.min(MOST_JOINED_BYTES, settings.extentBytes() / JOINED_PART),
                         settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(System::nanoTime, sleeper, HYDRATION_BACKOFF, RATE));
+                new HydrationPace(
+                        System::nanoTime,
+                        sleeper,
+                        HYDRATION_BACKOFF,
+                        RATE,
+                        HeapPressure.ofProcess().or(db.pressure())),
+                share == null ? Room.ENDLESS : share);
+    }
+
+    /** Lets state leave the local disk if that has a limit; timers stay, which are read always. */
+    private void keepTiers(LocalDatabase<K> database, Hydrator hydrator) {
+        if (share == null) {
+            return;
+        }
+        TierKeeper keeper =
+                new TierKeeper(
+                        parameters.getOperatorIdentifier(),
+                        database.paged(),
+                        share,
+                        settings.tiers(),
+                        loader,
+                        hydrator,
+                        new DiskUsage(local.directory().toPath()),
+                        state -> !isQueue(database.states().get(state)));
+        threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
+        threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
+        parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
+        parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
+    }
+
+    private static boolean isQueue(@Nullable RocksDbKvStateInfo state) {
+        return state != null
+                && state.metaInfo instanceof RegisteredPriorityQueueStateBackendMetaInfo;
     }
 
     /** The ids that the handles tell, several after some kinds of rescale. */
@@ -311,7 +365,9 @@ final class BackendAssembly<K> {
     }
 
     private RocksDBKeyedStateBackend<K> assemble(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+            LocalDatabase<K> database,
+            StateSerializerProvider<K> keySerializer,
+            Consumer<String> whole) {
         Environment env = parameters.getEnv();
         PagedRocksDB db = database.paged();
         RocksDBResourceContainer container = local.container();

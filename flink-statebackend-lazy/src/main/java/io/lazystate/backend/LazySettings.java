@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.S3Limits;
+import io.lazystate.tiers.TierSettings;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.List;
@@ -25,6 +26,7 @@ record LazySettings(
         Duration maxBlockingTime,
         long autoEagerBelowBytes,
         int loaderThreads,
+        TierSettings tiers,
         S3Limits s3)
         implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -47,14 +49,36 @@ record LazySettings(
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
+                tiers(config),
                 s3(config));
     }
 
-    private static S3Limits s3(ReadableConfig config) {
-        double share = config.get(LazyStateOptions.S3_HEDGING_SHARE);
-        if (!(share >= 0 && share <= 1)) {
-            throw invalid(LazyStateOptions.S3_HEDGING_SHARE, share, "between 0 and 1");
+    private static TierSettings tiers(ReadableConfig config) {
+        double evictAbove = share(config, LazyStateOptions.LOCAL_EVICT_ABOVE);
+        double hydrateBelow = share(config, LazyStateOptions.LOCAL_HYDRATE_BELOW);
+        if (hydrateBelow >= evictAbove) {
+            throw invalid(
+                    LazyStateOptions.LOCAL_HYDRATE_BELOW,
+                    hydrateBelow,
+                    "below that of " + LazyStateOptions.LOCAL_EVICT_ABOVE.key());
         }
+        return new TierSettings(
+                optionalBytes(config, LazyStateOptions.LOCAL_MAX_BYTES),
+                evictAbove,
+                hydrateBelow,
+                atLeast(1, config, LazyStateOptions.LOCAL_PROMOTE_AFTER_READS));
+    }
+
+    private static double share(ReadableConfig config, ConfigOption<Double> option) {
+        double share = config.get(option);
+        if (!(share >= 0 && share <= 1)) {
+            throw invalid(option, share, "between 0 and 1");
+        }
+        return share;
+    }
+
+    private static S3Limits s3(ReadableConfig config) {
+        double share = share(config, LazyStateOptions.S3_HEDGING_SHARE);
         return new S3Limits(
                 config.get(LazyStateOptions.S3_ENABLED),
                 atLeast(1, config, LazyStateOptions.S3_CONNECTIONS),

@@ -98,6 +98,40 @@ public final class LazyStateOptions {
                                     + " task runs; what is not there by then is loaded like the"
                                     + " rest.");
 
+    public static final ConfigOption<MemorySize> LOCAL_MAX_BYTES =
+            ConfigOptions.key("state.backend.lazy.local.max-bytes")
+                    .memoryType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "Local disk that the databases of a TaskManager take up together. What"
+                                    + " does not fit stays in the checkpoint store, or goes back"
+                                    + " to it. No limit if it is not set.");
+
+    public static final ConfigOption<Double> LOCAL_EVICT_ABOVE =
+            ConfigOptions.key("state.backend.lazy.local.evict-above")
+                    .doubleType()
+                    .defaultValue(0.85)
+                    .withDescription(
+                            "Share of its part of local.max-bytes above which an operator evicts"
+                                    + " what is read least.");
+
+    public static final ConfigOption<Double> LOCAL_HYDRATE_BELOW =
+            ConfigOptions.key("state.backend.lazy.local.hydrate-below")
+                    .doubleType()
+                    .defaultValue(0.7)
+                    .withDescription(
+                            "Share of its part of local.max-bytes up to which an operator hydrates;"
+                                    + " below local.evict-above.");
+
+    public static final ConfigOption<Integer> LOCAL_PROMOTE_AFTER_READS =
+            ConfigOptions.key("state.backend.lazy.local.promote-after-reads")
+                    .intType()
+                    .defaultValue(1_000)
+                    .withDescription(
+                            "Recent reads of an evicted extent after which it is fetched again, if"
+                                    + " there is room, or if it is read clearly more than another"
+                                    + " one that then leaves.");
+
     public static final ConfigOption<Boolean> S3_ENABLED =
             ConfigOptions.key("state.backend.lazy.s3.enabled")
                     .booleanType()

@@ -3,14 +3,15 @@ package io.lazystate.backend;
 import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.SharedLoader;
 import java.io.Closeable;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What loads for one keyed backend: its share of the TaskManager's loader, and a thread of its own
- * that hydrates.
+ * What works in the background for one keyed backend: its share of the TaskManager's loader, and
+ * threads of its own.
  *
  * <p>Closing interrupts both and waits for them, {@link #CLOSE_SECONDS} at the most, also if the
  * closing thread is interrupted.
@@ -21,7 +22,7 @@ final class LoaderThreads implements Closeable {
     private static final long CLOSE_SECONDS = 30;
 
     private final SharedLoader.Client client;
-    private @Nullable Thread hydrator;
+    private final List<Thread> threads = new ArrayList<>();
     private boolean closed;
 
     /**
@@ -40,8 +41,8 @@ final class LoaderThreads implements Closeable {
         void run() throws InterruptedException;
     }
 
-    /** Runs the hydrator in the background until it is done or this is closed. */
-    synchronized void startHydrator(Work work) {
+    /** Runs work in a thread of its own until it is done or this is closed. */
+    synchronized void start(String name, Work work) {
         if (closed) {
             return;
         }
@@ -51,35 +52,35 @@ final class LoaderThreads implements Closeable {
                             try {
                                 work.run();
                             } catch (InterruptedException e) {
-                                LOG.debug("The task ended before hydration began");
+                                LOG.debug("The task ended while this worked for it");
                             }
                         },
-                        "lazy-state-hydrator");
+                        name);
         thread.setDaemon(true);
         thread.start();
-        hydrator = thread;
+        threads.add(thread);
     }
 
     @Override
     public synchronized void close() {
         closed = true;
-        if (hydrator != null) {
-            hydrator.interrupt();
-        }
+        threads.forEach(Thread::interrupt);
         client.close();
         // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
         // that the database is closed and the files of these threads are deleted.
         boolean interrupted = Thread.interrupted();
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-        while (hydrator != null && hydrator.isAlive() && System.nanoTime() < deadline) {
-            try {
-                TimeUnit.NANOSECONDS.timedJoin(hydrator, deadline - System.nanoTime());
-            } catch (InterruptedException e) {
-                interrupted = true;
+        for (Thread thread : threads) {
+            while (thread.isAlive() && System.nanoTime() < deadline) {
+                try {
+                    TimeUnit.NANOSECONDS.timedJoin(thread, deadline - System.nanoTime());
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
             }
-        }
-        if (hydrator != null && hydrator.isAlive()) {
-            LOG.warn("The hydrator did not end when it was interrupted");
+            if (thread.isAlive()) {
+                LOG.warn("The thread {} did not end when it was interrupted", thread.getName());
+            }
         }
         if (interrupted) {
             Thread.currentThread().interrupt();

@@ -75,7 +75,7 @@ final class RestoredState {
         switch (mode) {
             case EAGER -> {
                 if (mode == settings.loadingMode()) {
-                    hydrator.hydrate(state -> true, () -> true);
+                    warnIfFull(!hydrator.hydrate(state -> true, () -> true));
                 } else { // AUTO chose it
                     preload(state -> true);
                 }
@@ -99,6 +99,7 @@ final class RestoredState {
                     LazyStateOptions.MAX_BLOCKING_TIME.key(),
                     operator);
         }
+        warnIfFull(preloaded.full());
         LazyStateException failure = preloaded.firstFailure();
         if (failure != null) {
             LOG.warn(
@@ -110,13 +111,23 @@ final class RestoredState {
         }
     }
 
+    private void warnIfFull(boolean full) {
+        if (full) {
+            LOG.warn(
+                    "The local disk has no room for all that {} is to load before it runs; the rest"
+                            + " stays cold, and is read page by page",
+                    operator);
+        }
+    }
+
     /**
      * Makes one state resident while the task waits.
      *
      * @throws LazyStateException as of the reads
      */
     void loadWhole(String name) {
-        hydrator.hydrate(name::equals, () -> true);
+        db.recall(name);
+        hydrator.loadWhole(name);
         db.settle();
     }
 
@@ -126,7 +137,7 @@ final class RestoredState {
             metrics.prewarm(PrewarmStatus.SKIPPED);
         } else if (settings.hydrationEnabled()) {
             metrics.prewarm(PrewarmStatus.PENDING);
-            threads.startHydrator(this::prewarm);
+            threads.start("lazy-state-hydrator", this::prewarm);
         }
     }
 
@@ -136,7 +147,7 @@ final class RestoredState {
         metrics.prewarm(PrewarmStatus.RUNNING);
         try {
             switch (hydrator.run()) {
-                case COMPLETE -> metrics.prewarm(PrewarmStatus.COMPLETED);
+                case COMPLETE, FULL -> metrics.prewarm(PrewarmStatus.COMPLETED);
                 case INCOMPLETE -> metrics.prewarm(PrewarmStatus.FAILED);
                 case STOPPED -> {}
             }

@@ -1,6 +1,10 @@
 package io.lazystate.loading;
 
+import static java.util.Objects.requireNonNull;
+
+import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.manifest.Extent;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.RowCursor;
@@ -9,10 +13,12 @@ import io.lazystate.run.RunCursor;
 import io.lazystate.run.RunFormat;
 import io.lazystate.run.RunWriter;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -22,8 +28,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Turns an extent's runs into local files that can be linked.
  *
- * <p>The base is downloaded as it is, one read and no row decoded, unless the extent was clipped by
- * a rescale: then only its part is rewritten. The deltas are merged into a second file.
+ * <p>The base is downloaded as it is, one read and no row decoded, small neighbours together,
+ * unless the extent was clipped by a rescale: then only its part is rewritten. The deltas are
+ * merged into a second file.
  */
 final class ExtentFiles {
     private static final Logger LOG = LoggerFactory.getLogger(ExtentFiles.class);
@@ -39,20 +46,86 @@ final class ExtentFiles {
     }
 
     /**
-     * Fetches an extent; the caller owns the files.
+     * What became of one extent.
      *
-     * @throws LazyStateException as of the reads, naming the state; no file is left then
+     * @param linkable null if it failed
+     * @param failure as of the reads, naming the state; null if it did not fail
      */
-    LinkTarget.Linkable fetch(ColdExtent cold, LoadCause cause) {
+    record Outcome(
+            ColdExtent extent,
+            LinkTarget.@Nullable Linkable linkable,
+            @Nullable LazyStateException failure) {}
+
+    /**
+     * Fetches extents; the caller owns the files.
+     *
+     * @param batch neighbours of one object, whose bases are fetched with one read; or one extent
+     * @return one for each of them, in order
+     */
+    List<Outcome> fetch(List<ColdExtent> batch, LoadCause cause) {
+        List<Outcome> outcomes = new ArrayList<>(batch.size());
+        List<ByteBuffer> tables;
+        try {
+            tables = batch.size() == 1 ? List.of() : readTables(batch, cause);
+        } catch (LazyStateException e) {
+            batch.forEach(cold -> outcomes.add(failed(cold, e)));
+            return outcomes;
+        }
+        for (int i = 0; i < batch.size(); i++) {
+            outcomes.add(fetch(batch.get(i), tables.isEmpty() ? null : tables.get(i), cause));
+        }
+        return outcomes;
+    }
+
+    /**
+     * The tables of the bases, with one read; none if they are damaged: each is tried alone then.
+     */
+    private List<ByteBuffer> readTables(List<ColdExtent> batch, LoadCause cause) {
+        List<Run> bases = batch.stream().map(cold -> requireNonNull(cold.wholeBase())).toList();
+        try {
+            return loader.readTables(bases, cause);
+        } catch (LazyStateException e) {
+            if (e.kind() != Kind.CORRUPT) {
+                throw e;
+            }
+            LOG.debug("Of several runs one is damaged; each is fetched alone", e);
+            return List.of();
+        }
+    }
+
+    private Outcome fetch(ColdExtent cold, @Nullable ByteBuffer table, LoadCause cause) {
         Path baseFile = null;
         try {
-            baseFile = fetchBase(cold.extent(), cause);
-            return new LinkTarget.Linkable(cold, baseFile, fetchChanges(cold.extent(), cause));
+            baseFile = table == null ? fetchBase(cold, cause) : write(table);
+            Path changes = fetchChanges(cold.extent(), cause);
+            return new Outcome(cold, new LinkTarget.Linkable(cold, baseFile, changes), null);
         } catch (LazyStateException e) {
             if (baseFile != null) {
                 delete(baseFile);
             }
-            throw e.inState(cold.state());
+            return failed(cold, e);
+        }
+    }
+
+    private static Outcome failed(ColdExtent cold, LazyStateException e) {
+        return new Outcome(cold, null, e.inState(cold.state()));
+    }
+
+    private Path write(ByteBuffer table) {
+        Path file = newFile();
+        try (OutputStream out = Files.newOutputStream(file)) {
+            out.write(table.array(), table.arrayOffset() + table.position(), table.remaining());
+            return file;
+        } catch (IOException e) {
+            delete(file);
+            if (e instanceof ClosedByInterruptException) {
+                throw Futures.stopped(e);
+            }
+            throw new LazyStateException(
+                    Kind.UNAVAILABLE,
+                    Where.NOWHERE,
+                    "cannot write the local file " + file + ": " + e + "; check the local disk",
+                    e);
         }
     }
 
@@ -65,12 +138,13 @@ final class ExtentFiles {
         }
     }
 
-    private @Nullable Path fetchBase(Extent extent, LoadCause cause) {
+    private @Nullable Path fetchBase(ColdExtent cold, LoadCause cause) {
+        Extent extent = cold.extent();
         Run base = extent.base();
         if (base == null) {
             return null;
         }
-        if (!covers(extent, base)) {
+        if (cold.wholeBase() == null) {
             return rewrite(extent, List.of(cursor(base, false, cause)), false);
         }
         Path file = newFile();
@@ -89,12 +163,6 @@ final class ExtentFiles {
             newestFirst.add(0, cursor(delta, true, cause));
         }
         return newestFirst.isEmpty() ? null : rewrite(extent, newestFirst, true);
-    }
-
-    private static boolean covers(Extent extent, Run run) {
-        byte[] upper = extent.upper();
-        return Arrays.compareUnsigned(extent.lower(), run.meta().firstKey()) <= 0
-                && (upper == null || Arrays.compareUnsigned(run.meta().lastKey(), upper) < 0);
     }
 
     private @Nullable Path rewrite(

@@ -1,40 +1,45 @@
 package io.lazystate.loading;
 
-import io.lazystate.loading.LinkTarget.Linkable;
+import io.lazystate.loading.ExtentFiles.Outcome;
 import io.lazystate.metrics.LoadCause;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 
 /**
- * An extent on its way to the local disk.
+ * An extent on its way to the local disk, or several small ones that one read fetches.
  *
  * <p>Threads: one that asks. Ownership: its files are those of whoever takes the result, or are
  * deleted when it is abandoned.
  */
 final class Fetch implements LoadExecutor.Request {
-    private final ColdExtent extent;
+    private final List<ColdExtent> extents;
     private final ExtentFiles files;
     private final LoadCause cause;
-    private final CompletableFuture<Linkable> result = new CompletableFuture<>();
+    private final CompletableFuture<List<Outcome>> result = new CompletableFuture<>();
     private final FutureTask<?> work = new FutureTask<>(this::fetch, null);
 
-    Fetch(ColdExtent extent, ExtentFiles files, LoadCause cause) {
-        this.extent = extent;
+    Fetch(List<ColdExtent> extents, ExtentFiles files, LoadCause cause) {
+        this.extents = List.copyOf(extents);
         this.files = files;
         this.cause = cause;
     }
 
-    ColdExtent extent() {
-        return extent;
+    List<ColdExtent> extents() {
+        return extents;
+    }
+
+    long bytes() {
+        return extents.stream().mapToLong(ColdExtent::bytes).sum();
     }
 
     boolean isDone() {
         return result.isDone();
     }
 
-    /** Fails as the reads do; CLOSED if interrupted. */
-    Linkable await() {
+    /** One of each extent, in order; CLOSED if interrupted. */
+    List<Outcome> await() {
         return Futures.await(result);
     }
 
@@ -47,7 +52,7 @@ final class Fetch implements LoadExecutor.Request {
     void abandon() {
         if (!result.completeExceptionally(new CancellationException())
                 && !result.isCompletedExceptionally()) {
-            files.delete(result.join());
+            delete(result.join());
         }
         work.cancel(true);
     }
@@ -64,12 +69,20 @@ final class Fetch implements LoadExecutor.Request {
 
     private void fetch() {
         try {
-            Linkable linkable = files.fetch(extent, cause);
-            if (!result.complete(linkable)) {
-                files.delete(linkable);
+            List<Outcome> outcomes = files.fetch(extents, cause);
+            if (!result.complete(outcomes)) {
+                delete(outcomes);
             }
         } catch (Throwable t) {
             result.completeExceptionally(t);
+        }
+    }
+
+    private void delete(List<Outcome> outcomes) {
+        for (Outcome outcome : outcomes) {
+            if (outcome.linkable() != null) {
+                files.delete(outcome.linkable());
+            }
         }
     }
 }

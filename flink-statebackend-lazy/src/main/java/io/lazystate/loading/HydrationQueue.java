@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Extents that are to be hydrated, the next one first: chosen states, then what is read most, then
@@ -16,15 +17,17 @@ final class HydrationQueue {
     private final ExtentHeat heat;
     private final List<String> statesFirst;
     private final List<ColdExtent> again = new ArrayList<>();
+    private final Neighbours neighbours;
 
     /** The next one last. */
     private List<ColdExtent> rest;
 
     private long sortedAt = -1;
 
-    HydrationQueue(List<ColdExtent> extents, List<String> statesFirst, ExtentHeat heat) {
+    HydrationQueue(List<ColdExtent> extents, HydrationSettings settings, ExtentHeat heat) {
         this.heat = heat;
-        this.statesFirst = statesFirst;
+        this.statesFirst = settings.statesFirst();
+        this.neighbours = new Neighbours(extents, settings.joinedBytes());
         this.rest = new ArrayList<>(extents);
         Collections.reverse(rest);
     }
@@ -39,9 +42,15 @@ final class HydrationQueue {
         return rest.get(rest.size() - 1);
     }
 
-    ColdExtent remove() {
-        sort();
-        return rest.remove(rest.size() - 1);
+    /** One that can be fetched with the same read, whatever its turn; it stays. */
+    @Nullable ColdExtent peekBeside(Neighbours.Span span) {
+        return neighbours.next(span);
+    }
+
+    /** Takes one out, whatever its turn is by now. */
+    void remove(ColdExtent extent) {
+        rest.remove(rest.lastIndexOf(extent));
+        neighbours.remove(extent);
     }
 
     /** Takes one in that failed. */

@@ -71,6 +71,16 @@ final class HydrationReport {
                 cause.getMessage());
     }
 
+    /** A pause begins. */
+    void givesWay(String reason) {
+        metrics.prewarmPauses().increment();
+        LOG.info("Hydration of {} pauses, since {}", owner, reason);
+    }
+
+    void gaveWay(long millis) {
+        metrics.prewarmPausedMillis().add(millis);
+    }
+
     void gaveUp(ColdExtent extent, LazyStateException cause) {
         failedExtents++;
         failedBytes += extent.bytes();
@@ -82,6 +92,16 @@ final class HydrationReport {
                     cause.getMessage());
         }
         LOG.debug("Hydration of {} failed", owner, cause);
+    }
+
+    /** There is no room for these. */
+    void full(List<ColdExtent> left) {
+        LOG.info(
+                "{} extents of {}, {} bytes, stay cold for lack of local room; they are read page"
+                        + " by page",
+                left.size(),
+                owner,
+                left.stream().mapToLong(ColdExtent::bytes).sum());
     }
 
     /** Returns whether nothing was given up. */

@@ -10,8 +10,10 @@ import org.apache.flink.annotation.Internal;
  *
  * @param format of files that it has to write
  * @param directory on the file system of the local database, so that files can be moved into it
- * @param connections extents that are fetched at the same time at the most
+ * @param connections fetches at the same time at the most
  * @param statesFirst names of states that come before all others, in this order
+ * @param joinedBytes bytes of small neighbours that are fetched with one read, on the heap; 0 for
+ *     each on its own
  * @param maxBytesPerSecond of what is fetched in the background; 0 for no limit
  */
 @Internal
@@ -20,6 +22,7 @@ public record HydrationSettings(
         Path directory,
         int connections,
         List<String> statesFirst,
+        long joinedBytes,
         long maxBytesPerSecond) {
 
     public HydrationSettings {

@@ -2,8 +2,10 @@ package io.lazystate.loading;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.ExtentFiles.Outcome;
 import io.lazystate.loading.LinkTarget.Linkable;
 import io.lazystate.metrics.LoadCause;
+import io.lazystate.run.Run;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -23,15 +25,19 @@ import org.slf4j.LoggerFactory;
  * Makes cold extents resident: fetches their files over several connections and links them.
  *
  * <p>Threads: each call runs in its caller's; fetches run in the executor, at most {@code
- * connections} at a time, so at most that many extents lie on the disk unlinked. Cost: one ranged
- * read per extent, two or more if it has deltas or was clipped.
+ * connections} at a time, so at most that many extents lie on the disk unlinked, or small ones of
+ * no more bytes together. Cost: one ranged read per extent, two or more if it has deltas or was
+ * clipped; one for small neighbours of one object together.
  */
 @Internal
 public final class Hydrator {
     private static final Logger LOG = LoggerFactory.getLogger(Hydrator.class);
 
-    /** Extents that are linked with one call at the most. */
-    private static final int EXTENTS_A_LINK = 8;
+    /** Fetches whose extents are linked with one call at the most. */
+    private static final int FETCHES_A_LINK = 8;
+
+    /** Small extents that one read fetches at the most. */
+    private static final int EXTENTS_A_FETCH = 32;
 
     private final String owner;
     private final LinkTarget target;
@@ -39,10 +45,12 @@ public final class Hydrator {
     private final LoadExecutor executor;
     private final HydrationSettings settings;
     private final HydrationPace pace;
+    private final Room room;
     private final ExtentFiles files;
 
     /**
      * @param owner whose state it is, for the log
+     * @param room asked before each fetch, but not by {@link #loadWhole}
      */
     public Hydrator(
             String owner,
@@ -50,13 +58,15 @@ public final class Hydrator {
             PageLoader loader,
             LoadExecutor executor,
             HydrationSettings settings,
-            HydrationPace pace) {
+            HydrationPace pace,
+            Room room) {
         this.owner = owner;
         this.target = target;
         this.loader = loader;
         this.executor = executor;
         this.settings = settings;
         this.pace = pace;
+        this.room = room;
         this.files = new ExtentFiles(loader, settings.format(), settings.directory());
     }
 
@@ -66,6 +76,8 @@ public final class Hydrator {
         COMPLETE,
         /** Some could not be fetched or linked. */
         INCOMPLETE,
+        /** What was fetched was linked; there was no room for the rest. */
+        FULL,
         /** The task ended. */
         STOPPED
     }
@@ -77,7 +89,12 @@ public final class Hydrator {
      * stopped.
      */
     public End run() {
-        List<ColdExtent> cold = target.coldExtents();
+        return run(extent -> true);
+    }
+
+    /** As above, of what is cold only the chosen extents. */
+    public End run(Predicate<ColdExtent> chosen) {
+        List<ColdExtent> cold = target.coldExtents().stream().filter(chosen).toList();
         HydrationQueue queue = queue(cold);
         BackgroundRound round =
                 new BackgroundRound(
@@ -86,14 +103,19 @@ public final class Hydrator {
                         settings.maxBytesPerSecond(),
                         loader.waits(),
                         new HydrationReport(
-                                owner, cold, pace.nanoTime(), loader.metrics().recovery()));
+                                owner, cold, pace.nanoTime(), loader.metrics().recovery()),
+                        target::linkingDone);
+        boolean full;
         try {
-            hydrate(cold, queue, LoadCause.HYDRATE, round);
+            full = !hydrate(queue, LoadCause.HYDRATE, round, room);
         } catch (LazyStateException closed) {
             LOG.debug("Hydration of {} was stopped", owner, closed);
             return End.STOPPED;
         }
-        return round.ended() ? End.COMPLETE : End.INCOMPLETE;
+        if (!round.ended(full)) {
+            return End.INCOMPLETE;
+        }
+        return full ? End.FULL : End.COMPLETE;
     }
 
     /**
@@ -105,30 +127,44 @@ public final class Hydrator {
      */
     public Preloaded preload(Predicate<String> states, Duration atMost) {
         PreloadRound round = new PreloadRound(pace.nanoTime(), atMost.toNanos());
-        List<ColdExtent> chosen = coldExtents(states);
-        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, round);
-        return new Preloaded(round.expired(), round.failures(), round.firstFailure());
+        boolean full = !hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+        return new Preloaded(round.expired(), full, round.failures(), round.firstFailure());
     }
 
     /**
      * How preloading ended.
      *
      * @param expired whether time ran out
+     * @param full whether some did not fit
      * @param failures extents that could not be loaded
      * @param firstFailure null if there is none
      */
     public record Preloaded(
-            boolean expired, int failures, @Nullable LazyStateException firstFailure) {}
+            boolean expired,
+            boolean full,
+            int failures,
+            @Nullable LazyStateException firstFailure) {}
 
     /**
      * Hydrates the chosen states while the caller waits.
      *
      * @param goOn asked before each extent; when it says no, the rest stays cold
+     * @return whether there was room for all that it came to
      * @throws LazyStateException the first error; extents before it are linked
      */
-    public void hydrate(Predicate<String> states, BooleanSupplier goOn) {
-        List<ColdExtent> chosen = coldExtents(states);
-        hydrate(chosen, queue(chosen), LoadCause.PRELOAD, new StrictRound(goOn));
+    public boolean hydrate(Predicate<String> states, BooleanSupplier goOn) {
+        StrictRound round = new StrictRound(goOn);
+        return hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+    }
+
+    /**
+     * Hydrates all of one state while the caller waits, even if there is no room for it.
+     *
+     * @throws LazyStateException the first error; extents before it are linked
+     */
+    public void loadWhole(String state) {
+        StrictRound round = new StrictRound(() -> true);
+        hydrate(queue(coldExtents(state::equals)), LoadCause.PRELOAD, round, Room.ENDLESS);
     }
 
     private List<ColdExtent> coldExtents(Predicate<String> states) {
@@ -136,64 +172,106 @@ public final class Hydrator {
     }
 
     private HydrationQueue queue(List<ColdExtent> extents) {
-        return new HydrationQueue(extents, settings.statesFirst(), loader.heat());
+        return new HydrationQueue(extents, settings, loader.heat());
     }
 
-    private void hydrate(
-            List<ColdExtent> extents, HydrationQueue queue, LoadCause cause, HydrationRound round) {
+    /** Runs through the queue; returns whether there was room for all that it came to. */
+    private boolean hydrate(HydrationQueue queue, LoadCause cause, HydrationRound round, Room in) {
         Deque<Fetch> underWay = new ArrayDeque<>();
-        LinkTarget.Pin pin = target.pin(extents);
+        TakenRoom taken = new TakenRoom(in);
+        LinkTarget.Pin pin = target.pin(queue.all());
         try {
             do {
-                while (underWay.size() < settings.connections()
+                while (!taken.full()
+                        && underWay.size() < settings.connections()
                         && !queue.isEmpty()
                         && round.mayStart(queue.peek(), underWay.isEmpty())) {
-                    Fetch fetch = new Fetch(queue.remove(), files, cause);
-                    underWay.add(fetch);
-                    executor.execute(cause, fetch.extent().bytes(), fetch);
+                    ColdExtent next = queue.peek(); // another one, if tasks have read meanwhile
+                    if (taken.take(next)) {
+                        Fetch fetch = new Fetch(batch(next, queue, round, taken), files, cause);
+                        underWay.add(fetch);
+                        executor.execute(cause, fetch.bytes(), fetch);
+                    }
                 }
             } while (!underWay.isEmpty()
                     && round.awaitDone(underWay.element())
-                    && linkReady(underWay, round));
+                    && linkReady(underWay, round, taken));
         } catch (RejectedExecutionException e) {
             throw Futures.stopped(e);
         } finally {
             underWay.forEach(Fetch::abandon);
+            taken.close();
             target.linkingDone();
             pin.close();
         }
+        return !taken.full();
+    }
+
+    /** Takes an extent from the queue, and small ones beside it, as far as they may start too. */
+    private static List<ColdExtent> batch(
+            ColdExtent next, HydrationQueue queue, HydrationRound round, TakenRoom taken) {
+        List<ColdExtent> batch = new ArrayList<>();
+        queue.remove(next);
+        batch.add(next);
+        Run base = next.wholeBase();
+        Neighbours.Span span = base == null ? null : Neighbours.Span.of(base);
+        while (span != null && batch.size() < EXTENTS_A_FETCH) {
+            ColdExtent beside = queue.peekBeside(span);
+            Run other = beside == null ? null : beside.wholeBase();
+            if (beside == null
+                    || other == null
+                    || !round.mayStart(beside, false)
+                    || !taken.take(beside)) {
+                break;
+            }
+            queue.remove(beside);
+            batch.add(beside);
+            span = span.with(Neighbours.Span.of(other));
+        }
+        return batch;
     }
 
     /** Links what is here, from the first that was started on. */
-    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round) {
+    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round, TakenRoom taken) {
         Map<String, List<Linkable>> ready = new LinkedHashMap<>();
-        int taken = 0;
-        while (taken < EXTENTS_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
+        Map<ColdExtent, LazyStateException> failures = new LinkedHashMap<>();
+        int count = 0;
+        while (count < FETCHES_A_LINK && !underWay.isEmpty() && underWay.element().isDone()) {
             Fetch fetch = underWay.remove();
+            count++;
             try {
-                ready.computeIfAbsent(fetch.extent().state(), s -> new ArrayList<>())
-                        .add(fetch.await());
-                taken++;
+                for (Outcome outcome : fetch.await()) {
+                    String state = outcome.extent().state();
+                    if (outcome.linkable() != null) {
+                        ready.computeIfAbsent(state, s -> new ArrayList<>())
+                                .add(outcome.linkable());
+                    } else if (outcome.failure() != null) {
+                        failures.put(outcome.extent(), outcome.failure());
+                    }
+                }
             } catch (LazyStateException e) {
-                failed(fetch.extent(), e, round);
+                fetch.extents().forEach(extent -> failures.put(extent, e));
             }
         }
+        failures.keySet().forEach(taken::arrived);
         // State by state: of those in one call that fails, none is linked.
-        ready.values().forEach(linkables -> link(linkables, round));
+        for (List<Linkable> linkables : ready.values()) {
+            try {
+                target.link(linkables);
+                linkables.forEach(linkable -> linked(linkable.extent(), round));
+            } catch (LazyStateException e) {
+                linkables.forEach(linkable -> failures.put(linkable.extent(), e));
+            }
+            linkables.forEach(linkable -> taken.arrived(linkable.extent()));
+        }
+        // Last, since it may end the run: no file is left that nobody knows of.
+        failures.forEach((extent, e) -> failed(extent, e, round));
         return true;
     }
 
-    private void link(List<Linkable> linkables, HydrationRound round) {
-        try {
-            target.link(linkables);
-        } catch (LazyStateException e) {
-            linkables.forEach(linkable -> failed(linkable.extent(), e, round));
-            return;
-        }
-        for (Linkable linkable : linkables) {
-            loader.metrics().recovery().prewarmed(linkable.extent().bytes());
-            round.linked(linkable.extent());
-        }
+    private void linked(ColdExtent extent, HydrationRound round) {
+        loader.metrics().recovery().prewarmed(extent.bytes());
+        round.linked(extent);
     }
 
     private static void failed(ColdExtent extent, LazyStateException e, HydrationRound round) {

@@ -5,11 +5,14 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.run.Crc32c;
 import io.lazystate.run.Page;
 import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
 import io.lazystate.store.RangedReader;
+import io.lazystate.store.StoredObject;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -66,7 +69,8 @@ public final class PageLoader {
         return heat;
     }
 
-    LoadingMetrics metrics() {
+    /** Counts what is fetched. */
+    public LoadingMetrics metrics() {
         return metrics;
     }
 
@@ -215,15 +219,49 @@ public final class PageLoader {
                 pending(
                         run.meta().pageCount(),
                         () -> reader.download(run.object(), run.offset(), length, target));
-        if (crc != run.meta().tableCrc32c()) {
+        verify(run, crc);
+        metrics.loaded(cause, run.meta().pageCount(), length);
+    }
+
+    /**
+     * Reads the tables of runs of one object with one ranged read, from the first to the last of
+     * them.
+     *
+     * @param runs at most 2 GB from end to end
+     * @return the table of each, in order; parts of one array
+     * @throws LazyStateException CORRUPT if the checksum of any differs
+     */
+    List<ByteBuffer> readTables(List<Run> runs, LoadCause cause) {
+        StoredObject object = runs.get(0).object();
+        long start = runs.stream().mapToLong(Run::offset).min().orElseThrow();
+        long end =
+                runs.stream()
+                        .mapToLong(run -> run.offset() + run.meta().tableBytes())
+                        .max()
+                        .orElseThrow();
+        int pages = runs.stream().mapToInt(run -> run.meta().pageCount()).sum();
+        int length = Math.toIntExact(end - start);
+        byte[] bytes = pending(pages, () -> reader.read(object, start, length));
+        List<ByteBuffer> tables = new ArrayList<>(runs.size());
+        for (Run run : runs) {
+            int at = Math.toIntExact(run.offset() - start);
+            int tableBytes = Math.toIntExact(run.meta().tableBytes());
+            verify(run, Crc32c.of(bytes, at, tableBytes));
+            tables.add(ByteBuffer.wrap(bytes, at, tableBytes));
+        }
+        metrics.loaded(cause, pages, length);
+        return tables;
+    }
+
+    private static void verify(Run run, int crc32c) {
+        if (crc32c != run.meta().tableCrc32c()) {
             throw new LazyStateException(
                     Kind.CORRUPT,
-                    where(run, run.offset(), length),
+                    where(run, run.offset(), run.meta().tableBytes()),
                     "The run file failed its checksum; restore from a backup copy, or from an"
                             + " older checkpoint",
                     null);
         }
-        metrics.loaded(cause, run.meta().pageCount(), length);
     }
 
     /** Reads and verifies neighbouring pages with one ranged read, past the cache. */

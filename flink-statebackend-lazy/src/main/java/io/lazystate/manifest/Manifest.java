@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param states layout by state name; iterates in the order given
  * @param hot the rows that were read most, of all states: their keys have the state's place in
  *     {@code states}, two bytes, big endian, before them; null if there are none
+ * @param heat the {@link HeatCode} of each extent; 0 if it is not in it
  */
 @Internal
 public record Manifest(
@@ -27,12 +28,14 @@ public record Manifest(
         int lastKeyGroup,
         int keyGroupPrefixBytes,
         Map<String, StateLayout> states,
-        @Nullable Run hot) {
+        @Nullable Run hot,
+        Map<Extent, Integer> heat) {
 
     /** Bytes of the state's place before the key of a hot row. */
     public static final int HOT_PREFIX_BYTES = 2;
 
     public Manifest {
         states = Collections.unmodifiableMap(new LinkedHashMap<>(states));
+        heat = Map.copyOf(heat);
     }
 }

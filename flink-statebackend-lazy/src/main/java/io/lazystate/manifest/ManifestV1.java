@@ -70,7 +70,8 @@ final class ManifestV1 {
                         lastKeyGroup,
                         keyGroupPrefixBytes,
                         layouts,
-                        null),
+                        null,
+                        Map.of()),
                 runs);
     }
 

@@ -4,6 +4,7 @@ import io.lazystate.run.ByteReader;
 import io.lazystate.run.ByteWriter;
 import io.lazystate.run.Run;
 import io.lazystate.store.StoredObject;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -27,10 +28,15 @@ final class ManifestV2 {
     }
 
     static Manifest read(ByteReader in, Function<String, @Nullable StoredObject> lookup) {
+        Manifest manifest = readBody(in, lookup);
+        in.end();
+        return manifest;
+    }
+
+    static Manifest readBody(ByteReader in, Function<String, @Nullable StoredObject> lookup) {
         ManifestV1.Body body = ManifestV1.readBody(in, lookup);
         int hot = in.varint();
         Run run = hot == 0 ? null : ManifestV1.element(in, body.runs(), hot - 1);
-        in.end();
         Manifest manifest = body.manifest();
         return new Manifest(
                 manifest.stateMetadata(),
@@ -38,6 +44,7 @@ final class ManifestV2 {
                 manifest.lastKeyGroup(),
                 manifest.keyGroupPrefixBytes(),
                 manifest.states(),
-                run);
+                run,
+                Map.of());
     }
 }

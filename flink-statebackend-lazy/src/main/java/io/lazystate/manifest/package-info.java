@@ -59,6 +59,17 @@
  * <p>The run of hot rows is like any other; the key of each row has the number of its state, from 0
  * in the order above, as u16 (big endian) before it.
  *
+ * <h2>Body of version 3</h2>
+ *
+ * <pre>
+ * body of version 2
+ * states, in the order above; for each:
+ *   extents, in key order; for each:
+ *     u8       heat, as in {@link io.lazystate.manifest.HeatCode}
+ * </pre>
+ *
+ * <h2>Of all bodies</h2>
+ *
  * <p>The first extent's lower bound is empty; an extent ends where the next one begins, and the
  * last one at the end of the key space. Objects and runs are numbered from 0 in order of first use,
  * and occur once however many extents share them.

@@ -33,6 +33,9 @@ public final class LoadingMetrics {
     private final LongAdder filteredReads = new LongAdder();
     private final LongAdder hotRowsLoaded = new LongAdder();
     private final LongAdder hotReads = new LongAdder();
+    private final LongAdder evictions = new LongAdder();
+    private final LongAdder overlayDrops = new LongAdder();
+    private final LongAdder heldBackNanos = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
@@ -132,6 +135,21 @@ public final class LoadingMetrics {
         return hotReads;
     }
 
+    /** Extents that were evicted from the local database. */
+    public LongAdder evictions() {
+        return evictions;
+    }
+
+    /** Generations of rows written to cold extents that were given back. */
+    public LongAdder overlayDrops() {
+        return overlayDrops;
+    }
+
+    /** Nanoseconds that writes were held back since the local disk was at its limit. */
+    public LongAdder heldBackNanos() {
+        return heldBackNanos;
+    }
+
     /**
      * Registers the counters, and gauges for what the paging layer knows.
      *
@@ -153,6 +171,9 @@ public final class LoadingMetrics {
         gauge(group, "filteredReads", filteredReads::sum);
         gauge(group, "hotRowsLoaded", hotRowsLoaded::sum);
         gauge(group, "hotReads", hotReads::sum);
+        gauge(group, "evictions", evictions::sum);
+        gauge(group, "overlayDrops", overlayDrops::sum);
+        gauge(group, "heldBackTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(heldBackNanos.sum()));
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));

@@ -11,7 +11,7 @@ public enum PrewarmStatus {
     PENDING(1),
     /** Under way. */
     RUNNING(2),
-    /** Everything was loaded. */
+    /** Everything was loaded, or all that the local disk has room for. */
     COMPLETED(3),
     /** Has ended, and some could not be loaded; the task works on, and loads it when it is used. */
     FAILED(4),

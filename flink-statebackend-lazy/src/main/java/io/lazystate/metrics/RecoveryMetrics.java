@@ -21,6 +21,8 @@ public final class RecoveryMetrics {
     private final LongAdder prewarmExtents = new LongAdder();
     private final LongAdder prewarmBytes = new LongAdder();
     private final LongAdder prewarmFailedExtents = new LongAdder();
+    private final LongAdder prewarmPauses = new LongAdder();
+    private final LongAdder prewarmPausedMillis = new LongAdder();
     private volatile long coldStartMillis = NOT_YET;
     private volatile long firstRecordMillis = NOT_YET;
     private volatile long warmMillis = NOT_YET;
@@ -78,6 +80,16 @@ public final class RecoveryMetrics {
         prewarmFailedExtents.increment();
     }
 
+    /** Times that hydration gave way to what was short. */
+    public LongAdder prewarmPauses() {
+        return prewarmPauses;
+    }
+
+    /** How long it did. */
+    public LongAdder prewarmPausedMillis() {
+        return prewarmPausedMillis;
+    }
+
     void register(MetricGroup group) {
         gauge(group, "coldStartLatencyMs", () -> coldStartMillis);
         gauge(group, "timeToFirstRecordMs", () -> firstRecordMillis);
@@ -86,6 +98,8 @@ public final class RecoveryMetrics {
         gauge(group, "prewarmExtents", prewarmExtents::sum);
         gauge(group, "prewarmBytes", prewarmBytes::sum);
         gauge(group, "prewarmFailedExtents", prewarmFailedExtents::sum);
+        gauge(group, "prewarmPauses", prewarmPauses::sum);
+        gauge(group, "prewarmPausedTimeMs", prewarmPausedMillis::sum);
     }
 
     private long millis() {

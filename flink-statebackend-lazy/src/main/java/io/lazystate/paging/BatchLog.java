@@ -21,7 +21,7 @@ final class BatchLog implements WriteBatchReader.Handler {
 
     @Override
     public void delete(int familyId, byte[] data, int keyOffset, int keyLength) {
-        states.ofId(familyId).changes().add(data, keyOffset, keyLength);
+        states.ofId(familyId).log(data, keyOffset, keyLength);
     }
 
     @Override

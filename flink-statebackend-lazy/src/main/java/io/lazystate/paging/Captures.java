@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.Snapshot;
 
 /**
@@ -53,6 +54,18 @@ final class Captures {
                     null);
         }
         return map;
+    }
+
+    /** Whether no view is open. */
+    boolean isEmpty() {
+        return bySnapshot.isEmpty() && byIterator.isEmpty();
+    }
+
+    /** Whether a snapshot sees rows of a range in the main column family. */
+    boolean seesLocal(PagedState state, byte[] lower, byte @Nullable [] upper) {
+        return bySnapshot.values().stream()
+                .map(maps -> maps.get(state))
+                .anyMatch(map -> map != null && !map.isCold(lower, upper));
     }
 
     /** Whether no snapshot sees a cold extent. */

@@ -43,7 +43,7 @@ final class ColdReader {
             metrics.filteredReads().increment();
             return null;
         }
-        loader.heat().touch(extent);
+        loader.heat().touch(extent, 1);
         loader.requirePageTables(runs);
         List<PageId> wave = new ArrayList<>(runs.size());
         for (Run run : runs) {
@@ -73,7 +73,7 @@ final class ColdReader {
 
     /** Cursors over the extent's runs, newest first. */
     List<RowCursor> cursors(Extent extent) {
-        loader.heat().touch(extent);
+        loader.heat().touch(extent, 1);
         List<Run> runs = newestFirst(extent);
         loader.requirePageTables(runs);
         List<RowCursor> cursors = new ArrayList<>(runs.size());

@@ -45,11 +45,17 @@ final class HotKeys {
     private final Map<Id, HotKey> samples = new HashMap<>();
     private int reads;
 
-    /** Notes a read; the key is kept, and must not change. */
-    void read(PagedState state, byte[] key) {
-        if ((++reads & (READS_A_SAMPLE - 1)) == 0) {
+    /**
+     * Notes a read; the key is kept, and must not change.
+     *
+     * @return whether it is one of the sample
+     */
+    boolean read(PagedState state, byte[] key) {
+        boolean sampled = (++reads & (READS_A_SAMPLE - 1)) == 0;
+        if (sampled) {
             count(state, key, 1);
         }
+        return sampled;
     }
 
     /** Notes a key that was hot before a restore, so that it is not forgotten at once. */

@@ -28,6 +28,13 @@ final class HotRows {
         return rows.get(key);
     }
 
+    /** The row was written over. */
+    void remove(byte[] key) {
+        if (!rows.isEmpty()) {
+            rows.remove(key);
+        }
+    }
+
     /** The range is resident: its rows are in the local database, and change there. */
     void remove(byte[] lower, byte @Nullable [] upper) {
         if (!rows.isEmpty()) {

@@ -1,6 +1,8 @@
 package io.lazystate.paging;
 
+import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.LinkTarget;
 import io.lazystate.manifest.Extent;
@@ -10,15 +12,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.ResourceGuard;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +42,15 @@ public final class Linker implements LinkTarget {
     private static final Logger LOG = LoggerFactory.getLogger(Linker.class);
 
     /** An extent whose base and deltas are in its main column family. */
-    record Linked(PagedState state, byte[] lower, byte @Nullable [] upper, long baseBytes) {}
+    record Linked(PagedState state, Extent extent) {
+        byte[] lower() {
+            return extent.lower();
+        }
+
+        byte @Nullable [] upper() {
+            return extent.upper();
+        }
+    }
 
     private final RocksDB db;
     private final StateRegistry states;
@@ -51,18 +60,20 @@ public final class Linker implements LinkTarget {
             new IngestExternalFileOptions().setMoveFiles(true);
     private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
 
-    /**
-     * Extents whose base was linked and whose deltas were refused: nobody sees those rows as long
-     * as the extents are cold, so they stay cold.
-     */
-    private final List<Linked> halfLinked = new ArrayList<>();
+    private final StaleRows stale;
 
-    private final Set<Held> pins = ConcurrentHashMap.newKeySet();
+    /** Guarded by itself. */
+    private final Set<Held> pins = new HashSet<>();
+
     private volatile boolean hasLinked;
 
-    Linker(RocksDB db, StateRegistry states, PagingContext context) {
+    /**
+     * @param stale gets the rows of an extent whose base was linked and whose deltas were refused
+     */
+    Linker(RocksDB db, StateRegistry states, StaleRows stale, PagingContext context) {
         this.db = db;
         this.states = states;
+        this.stale = stale;
         this.context = context;
         this.pause = new LinkPause(db, LockSupport::parkNanos);
     }
@@ -73,7 +84,7 @@ public final class Linker implements LinkTarget {
         for (PagedState state : states.all()) {
             ExtentMap map = state.map();
             for (int i = 0; !map.allResident() && i < map.size(); i++) {
-                if (!map.isResident(i)) {
+                if (!map.isLocal(i)) {
                     cold.add(new ColdExtent(state.name(), map.extent(i)));
                 }
             }
@@ -83,33 +94,81 @@ public final class Linker implements LinkTarget {
 
     @Override
     public Pin pin(List<ColdExtent> extents) {
-        Held held = new Held(List.copyOf(extents));
-        pins.add(held);
-        return held;
+        synchronized (pins) {
+            List<ColdExtent> current = new ArrayList<>(extents);
+            current.removeIf(extent -> !isCurrent(extent));
+            Held held = new Held(List.copyOf(extents), List.copyOf(current));
+            pins.add(held);
+            return held;
+        }
+    }
+
+    /** Whether the extent is cold, and still what the newest layout says it is. */
+    private boolean isCurrent(ColdExtent cold) {
+        PagedState state = states.named(cold.state());
+        if (state == null) {
+            return false;
+        }
+        ExtentMap map = state.map();
+        int index = map.indexOf(cold.extent().lower());
+        return !map.isLocal(index) && map.extent(index).equals(cold.extent());
     }
 
     private final class Held implements Pin {
         private final List<ColdExtent> extents;
+        private final List<ColdExtent> current;
 
-        Held(List<ColdExtent> extents) {
+        /**
+         * @param current those that were as their layouts said when they were pinned
+         */
+        Held(List<ColdExtent> extents, List<ColdExtent> current) {
             this.extents = extents;
+            this.current = current;
         }
 
         @Override
         public void close() {
-            pins.remove(this);
+            synchronized (pins) {
+                pins.remove(this);
+            }
         }
     }
 
     void addPinned(Set<StoredObject> objects) {
-        for (Held held : pins) {
-            for (ColdExtent cold : held.extents) {
-                Run base = cold.extent().base();
-                if (base != null) {
-                    objects.add(base.object());
+        synchronized (pins) {
+            for (Held held : pins) {
+                for (ColdExtent cold : held.extents) {
+                    Run base = cold.extent().base();
+                    if (base != null) {
+                        objects.add(base.object());
+                    }
+                    cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
                 }
-                cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
             }
+        }
+    }
+
+    /**
+     * Does something that nothing must be on its way for, if nothing is: what was fetched before,
+     * and is linked after it, would miss rows.
+     *
+     * @return whether it was done
+     */
+    boolean ifNothingIsPinned(Work work) throws RocksDBException {
+        synchronized (pins) {
+            if (!pins.isEmpty() || hasLinked) {
+                return false;
+            }
+            work.run();
+            return true;
+        }
+    }
+
+    /** Whether the rows that the extent's runs do not have are still in the overlay. */
+    private boolean isWhole(ColdExtent extent) {
+        synchronized (pins) {
+            return isCurrent(extent)
+                    || pins.stream().anyMatch(held -> held.current.contains(extent));
         }
     }
 
@@ -134,13 +193,17 @@ public final class Linker implements LinkTarget {
 
     private void link(String name, List<Linkable> extents) {
         PagedState state = states.named(name);
+        if (state != null) {
+            makeRoom(state, extents);
+        }
         List<Path> bases = new ArrayList<>();
         List<Path> changes = new ArrayList<>();
         List<Linked> done = new ArrayList<>();
         for (Linkable linkable : extents) {
             Extent extent = linkable.extent().extent();
-            if (state == null || !isToBeLinked(state, extent)) {
-                delete(linkable); // the state was dropped, or another thread was faster
+            if (state == null || !isToBeLinked(state, extent) || !isWhole(linkable.extent())) {
+                // The state was dropped, another thread was faster, or the runs are outdated.
+                delete(linkable);
                 continue;
             }
             if (linkable.base() != null) {
@@ -149,7 +212,7 @@ public final class Linker implements LinkTarget {
             if (linkable.changes() != null) {
                 changes.add(linkable.changes());
             }
-            done.add(new Linked(state, extent.lower(), extent.upper(), baseBytes(extent)));
+            done.add(new Linked(state, extent));
         }
         if (state == null || done.isEmpty()) {
             return;
@@ -160,9 +223,9 @@ public final class Linker implements LinkTarget {
                         pause.before(state);
                         ingest(state, bases);
                         if (!changes.isEmpty()) {
-                            halfLinked.addAll(done);
+                            done.forEach(linked -> stale.add(state, linked.extent()));
                             ingest(state, changes);
-                            halfLinked.removeAll(done);
+                            done.forEach(linked -> stale.remove(state, linked.extent()));
                         }
                     });
         } catch (RocksDBException e) {
@@ -184,11 +247,91 @@ public final class Linker implements LinkTarget {
      */
     private boolean isToBeLinked(PagedState state, Extent extent) {
         return state.map().isCold(extent.lower(), extent.upper())
-                && Stream.concat(linked.stream(), halfLinked.stream())
+                && linked.stream()
                         .noneMatch(
                                 other ->
                                         other.state() == state
                                                 && extent.overlaps(other.lower(), other.upper()));
+    }
+
+    /**
+     * Removes what the extents' ranges still hold from before.
+     *
+     * @throws LazyStateException UNAVAILABLE if a snapshot reads it; no file is left then
+     */
+    private void makeRoom(PagedState state, List<Linkable> extents) {
+        try {
+            if (isStale(state, extents)) {
+                whileOpen(stale::purge);
+            }
+            if (!isStale(state, extents)) {
+                return;
+            }
+        } catch (RocksDBException e) {
+            extents.forEach(Linker::delete);
+            throw Natives.failed(PagedRocksDB.where(state), "removing evicted rows", e);
+        } catch (IOException e) {
+            LOG.debug("The backend closes while extents are linked", e);
+            return; // linking meets the same
+        }
+        extents.forEach(Linker::delete);
+        throw new LazyStateException(
+                Kind.UNAVAILABLE,
+                PagedRocksDB.where(state),
+                "A checkpoint or savepoint that is being written still reads rows that were evicted"
+                        + " from the range; they can be linked again when it has ended",
+                null);
+    }
+
+    private boolean isStale(PagedState state, List<Linkable> extents) {
+        return extents.stream()
+                .anyMatch(linkable -> stale.overlaps(state, linkable.extent().extent()));
+    }
+
+    /** Drops a state's column family, when nothing works on it. */
+    synchronized void drop(PagedState state) throws RocksDBException {
+        stale.drop(state);
+        db.dropColumnFamily(state.handle());
+    }
+
+    /** Gives space back that no row needs. */
+    synchronized void reclaim() {
+        try {
+            whileOpen(
+                    () -> {
+                        if (!stale.isEmpty()) {
+                            stale.purge();
+                        }
+                    });
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "removing evicted rows", e);
+        } catch (IOException e) {
+            LOG.debug("The backend closes while evicted rows are removed", e);
+        }
+    }
+
+    /** Bytes on the local disk; none when the backend closes. */
+    LocalBytes localBytes(Overlay overlay) {
+        long[] bytes = {0, 0, stale.bytes()};
+        try {
+            whileOpen(
+                    () -> {
+                        for (PagedState state : states.all()) {
+                            bytes[0] += fileBytes(state);
+                            bytes[2] += state.map().leavingBytes();
+                        }
+                        bytes[1] = overlay.fileBytes();
+                    });
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "measuring its files", e);
+        } catch (IOException e) {
+            LOG.debug("The backend closes while it is measured", e);
+        }
+        return new LocalBytes(bytes[0], bytes[1], bytes[2]);
+    }
+
+    private long fileBytes(PagedState state) throws RocksDBException {
+        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size");
     }
 
     private void ingest(PagedState state, List<Path> files) throws RocksDBException {
@@ -210,7 +353,7 @@ public final class Linker implements LinkTarget {
         }
     }
 
-    private interface Work {
+    interface Work {
         void run() throws RocksDBException;
     }
 
@@ -224,6 +367,7 @@ public final class Linker implements LinkTarget {
         }
     }
 
+    /** Whether something may wait for the task thread. */
     boolean hasLinked() {
         return hasLinked;
     }
@@ -247,7 +391,7 @@ public final class Linker implements LinkTarget {
 
     /** Stored bytes of base runs that are linked, and that the task has not come to yet. */
     long linkedBytes() {
-        return linked.stream().mapToLong(Linked::baseBytes).sum();
+        return linked.stream().mapToLong(done -> baseBytes(done.extent())).sum();
     }
 
     private static long baseBytes(Extent extent) {

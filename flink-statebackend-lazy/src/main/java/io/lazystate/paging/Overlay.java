@@ -1,9 +1,19 @@
 package io.lazystate.paging;
 
+import io.lazystate.loading.MergeCursor;
 import io.lazystate.run.Lookup;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.FlushOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -12,15 +22,20 @@ import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
 /**
- * The rows written to cold extents: one column family for all states.
+ * The rows written to cold extents, of all states, in generations.
  *
- * <p>Shape: key = state id (4 bytes, big endian), row key; value = tag (0 REMOVE, 1 PUT), then the
- * value. Removals are tagged puts, since a compaction drops RocksDB's own at the bottom level.
- * Threads: the task thread writes, any reads.
+ * <p>Shape: a generation is a column family; key = state id (4 bytes, big endian), row key; value =
+ * tag (0 REMOVE, 1 PUT), then the value. Of rows with the same key the newest generation's counts.
+ * Removals are tagged puts, since a compaction drops RocksDB's own at the bottom level. What a
+ * checkpoint has is given back by the generation, without looking at a row. Threads: the task
+ * thread writes, any reads.
  */
 final class Overlay {
     /** Bytes before the row key. */
     static final int PREFIX_BYTES = 4;
+
+    /** Each costs a local lookup for every read of a cold row. */
+    static final int MOST_GENERATIONS = 4;
 
     private static final byte REMOVE = 0;
     private static final byte PUT = 1;
@@ -29,18 +44,53 @@ final class Overlay {
     /** Rows that are copied to the main column family, or removed, with one write. */
     private static final int ROWS_A_BATCH = 1000;
 
+    /**
+     * Rows that were written from some time on.
+     *
+     * @param lastInterval the last interval of changes whose rows it may have
+     */
+    private record Generation(ColumnFamilyHandle family, long lastInterval) {}
+
     private final RocksDB db;
-    private final ColumnFamilyHandle family;
+    private final ColumnFamilyOptions familyOptions;
+    private final WriteOptions writeOptions;
+    private final Deque<ColumnFamilyHandle> dropped = new ArrayDeque<>();
+
+    /** Reads under way of any thread: who begins after a drop does not see what was dropped. */
+    private final AtomicInteger readers = new AtomicInteger();
+
+    /** Newest first. */
+    private volatile List<Generation> generations;
+
+    private int families;
+    private long bytes;
+    private long generationBytes = Long.MAX_VALUE;
 
     /**
-     * Takes a new column family, and the database's first sequence number: linked rows have number
-     * 0, and a compaction does not keep them for a snapshot that has number 0 too.
+     * Creates the first generation, and takes the database's first sequence number: linked rows
+     * have number 0, and a compaction does not keep them for a snapshot that has number 0 too.
      */
-    Overlay(RocksDB db, ColumnFamilyHandle family, WriteOptions options) throws RocksDBException {
+    Overlay(RocksDB db, ColumnFamilyOptions familyOptions, WriteOptions writeOptions)
+            throws RocksDBException {
         this.db = db;
-        this.family = family;
-        db.delete(family, options, prefix(0)); // no state has this id
+        this.familyOptions = familyOptions;
+        this.writeOptions = writeOptions;
+        this.generations = List.of(create());
+        db.delete(family(), writeOptions, prefix(0)); // no state has this id
     }
+
+    private Generation create() throws RocksDBException {
+        byte[] name = ("__lazystate_overlay_" + ++families).getBytes(StandardCharsets.UTF_8);
+        return new Generation(
+                db.createColumnFamily(new ColumnFamilyDescriptor(name, familyOptions)),
+                Long.MAX_VALUE);
+    }
+
+    private ColumnFamilyHandle family() {
+        return generations.get(0).family();
+    }
+
+    // ------------------------------------------------------------------ rows
 
     @Nullable Lookup get(PagedState state, byte[] key, @Nullable ReadOptions options)
             throws RocksDBException {
@@ -48,114 +98,230 @@ final class Overlay {
             return null;
         }
         byte[] overlayKey = key(state, key);
-        byte[] tagged =
-                options == null ? db.get(family, overlayKey) : db.get(family, options, overlayKey);
-        return tagged == null ? null : row(tagged);
+        readers.incrementAndGet();
+        try {
+            for (Generation generation : generations) {
+                byte[] tagged =
+                        options == null
+                                ? db.get(generation.family(), overlayKey)
+                                : db.get(generation.family(), options, overlayKey);
+                if (tagged != null) {
+                    return row(tagged);
+                }
+            }
+            return null;
+        } finally {
+            readers.decrementAndGet();
+        }
     }
 
     void put(PagedState state, WriteOptions options, byte[] key, byte[] value)
             throws RocksDBException {
-        state.markOverlaid();
-        db.put(family, options, key(state, key), tagged(value));
+        written(state, key, value.length);
+        db.put(family(), options, key(state, key), tagged(value));
     }
 
     void remove(PagedState state, WriteOptions options, byte[] key) throws RocksDBException {
-        state.markOverlaid();
-        db.put(family, options, key(state, key), REMOVED);
+        written(state, key, 0);
+        db.put(family(), options, key(state, key), REMOVED);
     }
 
     void put(WriteBatch batch, PagedState state, byte[] key, byte[] value) throws RocksDBException {
-        state.markOverlaid();
-        batch.put(family, key(state, key), tagged(value));
+        written(state, key, value.length);
+        batch.put(family(), key(state, key), tagged(value));
     }
 
     void remove(WriteBatch batch, PagedState state, byte[] key) throws RocksDBException {
-        state.markOverlaid();
-        batch.put(family, key(state, key), REMOVED);
+        written(state, key, 0);
+        batch.put(family(), key(state, key), REMOVED);
     }
 
-    /** A cursor over the overlay as it is now, or as the snapshot in the options sees it. */
-    RocksIterator iterator(ReadOptions options) {
-        return db.newIterator(family, options);
+    private void written(PagedState state, byte[] key, int valueBytes) {
+        state.markOverlaid();
+        state.hotRows().remove(key); // it would answer again when this generation is gone
+        bytes += PREFIX_BYTES + key.length + 1 + valueBytes;
     }
+
+    /**
+     * The overlay as it is now, or as the snapshot in the options sees it; the caller closes it.
+     */
+    Rows rows(PagedState state, ReadOptions options) {
+        List<RocksIterator> iterators = new ArrayList<>();
+        readers.incrementAndGet();
+        try {
+            for (Generation generation : generations) {
+                iterators.add(db.newIterator(generation.family(), options));
+            }
+        } finally {
+            readers.decrementAndGet();
+        }
+        return new Rows(state, iterators);
+    }
+
+    /** The rows of one state, from one moment on. */
+    static final class Rows implements AutoCloseable {
+        private final PagedState state;
+        private final List<RocksIterator> newestFirst;
+
+        private Rows(PagedState state, List<RocksIterator> newestFirst) {
+            this.state = state;
+            this.newestFirst = newestFirst;
+        }
+
+        /** Cursors that count before all others, the newest first; they share the iterators. */
+        List<OverlayCursor> cursors() {
+            return newestFirst.stream().map(rows -> new OverlayCursor(state, rows)).toList();
+        }
+
+        void check() throws RocksDBException {
+            for (RocksIterator rows : newestFirst) {
+                rows.status();
+            }
+        }
+
+        @Override
+        public void close() {
+            newestFirst.forEach(RocksIterator::close);
+        }
+    }
+
+    // ------------------------------------------------------------------ ranges
 
     /** Copies a range's rows to the state's main column family, where its other rows now are. */
-    void copy(
-            PagedState state,
-            byte[] lower,
-            byte @Nullable [] upper,
-            ReadOptions readOptions,
-            WriteOptions writeOptions)
-            throws RocksDBException {
-        forEach(
-                state,
-                lower,
-                upper,
-                readOptions,
-                writeOptions,
-                (batch, row) -> {
-                    if (row.isRemoval()) {
-                        batch.delete(state.handle(), row.key());
-                    } else {
-                        batch.put(state.handle(), row.key(), row.value());
-                    }
-                });
-    }
-
-    /** Forgets a range's rows, which are elsewhere now. */
-    void forget(
-            PagedState state,
-            byte[] lower,
-            byte @Nullable [] upper,
-            ReadOptions readOptions,
-            WriteOptions writeOptions)
-            throws RocksDBException {
-        forEach(
-                state,
-                lower,
-                upper,
-                readOptions,
-                writeOptions,
-                (batch, row) -> batch.delete(family, key(state, row.key())));
-    }
-
-    private interface RowWriter {
-        void write(WriteBatch batch, OverlayCursor row) throws RocksDBException;
-    }
-
-    private void forEach(
-            PagedState state,
-            byte[] lower,
-            byte @Nullable [] upper,
-            ReadOptions readOptions,
-            WriteOptions writeOptions,
-            RowWriter writer)
+    void copy(PagedState state, byte[] lower, byte @Nullable [] upper, ReadOptions readOptions)
             throws RocksDBException {
         if (!state.overlaid()) {
             return;
         }
-        try (RocksIterator rows = iterator(readOptions);
+        try (Rows overlaid = rows(state, readOptions);
                 WriteBatch batch = new WriteBatch()) {
-            OverlayCursor cursor = new OverlayCursor(state, rows);
-            cursor.seek(lower);
-            while (cursor.valid() && (upper == null || before(cursor.key(), upper))) {
-                writer.write(batch, cursor);
-                if (batch.count() >= ROWS_A_BATCH) {
-                    db.write(writeOptions, batch);
-                    batch.clear();
+            MergeCursor rows = new MergeCursor(overlaid.cursors(), lower, upper, true);
+            for (rows.seekToFirst(); rows.valid(); rows.next()) {
+                if (rows.isRemoval()) {
+                    batch.delete(state.handle(), rows.key());
+                } else {
+                    batch.put(state.handle(), rows.key(), rows.value());
                 }
-                cursor.next();
+                writeIfFull(batch);
             }
             db.write(writeOptions, batch);
         }
     }
 
-    /** Forgets all rows of a state that was dropped. */
-    void drop(PagedState state, WriteOptions options) throws RocksDBException {
-        if (state.overlaid()) {
-            db.deleteRange(family, options, prefix(state.id()), prefix(state.id() + 1));
+    /** Forgets a range's rows, which are elsewhere now. */
+    void forget(PagedState state, byte[] lower, byte @Nullable [] upper, ReadOptions readOptions)
+            throws RocksDBException {
+        if (!state.overlaid()) {
+            return;
+        }
+        for (Generation generation : generations) {
+            try (RocksIterator iterator = db.newIterator(generation.family(), readOptions);
+                    WriteBatch batch = new WriteBatch()) {
+                OverlayCursor rows = new OverlayCursor(state, iterator);
+                for (rows.seek(lower);
+                        rows.valid() && (upper == null || before(rows.key(), upper));
+                        rows.next()) {
+                    batch.delete(generation.family(), key(state, rows.key()));
+                    writeIfFull(batch);
+                }
+                db.write(writeOptions, batch);
+            }
         }
     }
+
+    private void writeIfFull(WriteBatch batch) throws RocksDBException {
+        if (batch.count() >= ROWS_A_BATCH) {
+            db.write(writeOptions, batch);
+            batch.clear();
+        }
+    }
+
+    /** Forgets all rows of a state that was dropped. */
+    void drop(PagedState state) throws RocksDBException {
+        if (state.overlaid()) {
+            for (Generation generation : generations) {
+                db.deleteRange(
+                        generation.family(),
+                        writeOptions,
+                        prefix(state.id()),
+                        prefix(state.id() + 1));
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ generations
+
+    /** A generation that is smaller goes on. */
+    void setGenerationBytes(long bytes) {
+        generationBytes = bytes;
+    }
+
+    /**
+     * Lets what is written from now on be given back on its own, unless that is little.
+     *
+     * @param interval of changes that just ended
+     */
+    void rotate(long interval) throws RocksDBException {
+        List<Generation> all = generations;
+        if (bytes < generationBytes || all.size() >= MOST_GENERATIONS) {
+            return;
+        }
+        Generation ended = new Generation(family(), interval);
+        List<Generation> more = new ArrayList<>();
+        more.add(create());
+        more.add(ended);
+        more.addAll(all.subList(1, all.size()));
+        generations = List.copyOf(more);
+        bytes = 0;
+        try (FlushOptions flush = new FlushOptions().setWaitForFlush(false)) {
+            db.flush(flush, ended.family()); // gives its memory to the new one
+        }
+    }
+
+    /**
+     * Gives back the oldest generation if all its rows are older than an interval. Its space is in
+     * use until {@link #closeDropped}.
+     *
+     * <p>The caller sees to it that no view reads it, and that no extent needs its rows.
+     *
+     * @param savedInterval changes up to the end of this interval are in the runs
+     * @return whether there was one
+     */
+    boolean dropOldest(long savedInterval) throws RocksDBException {
+        List<Generation> all = generations;
+        Generation oldest = all.get(all.size() - 1);
+        if (oldest.lastInterval() > savedInterval) {
+            return false;
+        }
+        generations = List.copyOf(all.subList(0, all.size() - 1));
+        db.dropColumnFamily(oldest.family());
+        dropped.add(oldest.family());
+        return true;
+    }
+
+    /** Frees the space of what was dropped, unless another thread is in the middle of a read. */
+    void closeDropped() {
+        if (readers.get() == 0) {
+            dropped.forEach(ColumnFamilyHandle::close);
+            dropped.clear();
+        }
+    }
+
+    /** Bytes of files on the disk. Threads: any, while the database is open. */
+    long fileBytes() throws RocksDBException {
+        long files = 0;
+        for (Generation generation : generations) {
+            files += db.getLongProperty(generation.family(), "rocksdb.total-sst-files-size");
+        }
+        return files;
+    }
+
+    void close() {
+        dropped.forEach(ColumnFamilyHandle::close);
+        generations.forEach(generation -> generation.family().close());
+    }
+
+    // ------------------------------------------------------------------ bytes
 
     static byte[] key(PagedState state, byte[] key) {
         byte[] overlayKey = new byte[PREFIX_BYTES + key.length];

@@ -17,7 +17,7 @@ import org.rocksdb.RocksIterator;
 
 /**
  * Iterates over a state of which some extents are cold: extent by extent, the resident ones from
- * the main column family, the others from overlay and runs.
+ * the main column family, the others from overlay and runs, or from both while they leave.
  *
  * <p>Shape: the extent map is the one of its creation, and rows that the main column family holds
  * of extents that were cold then are passed over, so linking behind its back changes nothing.
@@ -28,7 +28,7 @@ final class PagedIterator extends RocksIterator {
     private final PagedState state;
     private final ExtentMap map;
     private final RocksIterator main;
-    private final RocksIterator overlay;
+    private final Overlay.Rows overlay;
     private final ColdReader cold;
     private final Captures captures;
     private int extent;
@@ -36,7 +36,7 @@ final class PagedIterator extends RocksIterator {
 
     /**
      * @param main over the state's column family; closed with this iterator
-     * @param overlay over the overlay, of the same moment; closed with this iterator
+     * @param overlay its rows, of the same moment; closed with this iterator
      * @param captures forgets this iterator when it is closed
      */
     PagedIterator(
@@ -44,7 +44,7 @@ final class PagedIterator extends RocksIterator {
             PagedState state,
             ExtentMap map,
             RocksIterator main,
-            RocksIterator overlay,
+            Overlay.Rows overlay,
             ColdReader cold,
             Captures captures) {
         super(db, main.getNativeHandle());
@@ -106,7 +106,7 @@ final class PagedIterator extends RocksIterator {
     @Override
     public void status() throws RocksDBException {
         main.status();
-        overlay.status();
+        overlay.check();
     }
 
     @Override
@@ -123,7 +123,7 @@ final class PagedIterator extends RocksIterator {
             if (next >= map.size()) {
                 return;
             }
-            if (!map.isResident(extent)) {
+            if (!map.isLocal(extent)) {
                 cold.countCrossing();
             }
             open(next, map.extent(next).lower());
@@ -142,10 +142,14 @@ final class PagedIterator extends RocksIterator {
         Extent range = map.extent(index);
         List<RowCursor> sources = new ArrayList<>();
         if (state.overlaid()) {
-            sources.add(new OverlayCursor(state, overlay));
+            sources.addAll(overlay.cursors());
         }
-        sources.addAll(cold.cursors(range));
-        cold.fetchForSeek(range, target);
+        if (map.isLeaving(index)) {
+            sources.add(new MainCursor(main, range.upper()));
+        } else {
+            sources.addAll(cold.cursors(range));
+            cold.fetchForSeek(range, target);
+        }
         RowCursor merged = new MergeCursor(sources, range.lower(), range.upper(), false);
         merged.seek(target);
         rows = merged;

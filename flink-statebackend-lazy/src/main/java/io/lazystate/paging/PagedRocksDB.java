@@ -4,6 +4,7 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
+import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
@@ -11,6 +12,7 @@ import io.lazystate.store.StoredObject;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +21,9 @@ import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
@@ -49,9 +53,6 @@ import org.slf4j.LoggerFactory;
 public final class PagedRocksDB extends GuardedRocksDB {
     private static final Logger LOG = LoggerFactory.getLogger(PagedRocksDB.class);
 
-    private static final byte[] OVERLAY_NAME =
-            "__lazystate_overlay".getBytes(StandardCharsets.UTF_8);
-
     /** Heap bytes of one state's change log; what changes beyond is spilled. */
     private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
 
@@ -68,11 +69,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Captures captures = new Captures();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
+    private final Residency residency;
+    private final StaleRows stale;
+    private final StampedLock moves;
     private boolean unused = true;
+    private boolean tracksWrites;
+    private volatile long holdBackNanos;
     private long cuts;
-
-    /** Held while rows move between column families; readers of other threads then read again. */
-    private final StampedLock moves = new StampedLock();
 
     /**
      * @param opened taken over: closed with this one, and not to be used on its own
@@ -83,14 +86,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
         super(opened.getNativeHandle());
         this.raw = opened;
         this.context = context;
-        this.overlay =
-                new Overlay(
-                        opened,
-                        opened.createColumnFamily(
-                                new ColumnFamilyDescriptor(OVERLAY_NAME, context.overlayOptions())),
-                        writeOptions);
+        this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
         this.cold = new ColdReader(context.loader(), context.metrics());
-        this.linker = new Linker(opened, states, context);
+        this.stale = new StaleRows(opened, captures);
+        this.linker = new Linker(opened, states, stale, context);
+        this.residency =
+                new Residency(states, overlay, linker, stale, captures, context, readOptions);
+        this.moves = residency.moves();
     }
 
     // ------------------------------------------------------------------ column families
@@ -118,7 +120,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * Takes a column family of the opened database in; all its rows are resident, none is saved.
      */
     public void register(ColumnFamilyHandle family, String name) {
-        states.add(family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
+        PagedState state =
+                states.add(
+                        family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
+        if (tracksWrites) {
+            state.trackWrites();
+        }
     }
 
     /** Sets where the rows of a restored state lie: its extents are cold from now on. */
@@ -127,25 +134,33 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     /**
-     * Brings rows along that the runs hold too, so that reading them waits for no page. Task
-     * thread, before the state is used.
+     * Brings rows along that the runs hold too, so that reading them waits for no page, and so that
+     * they are hot in the next checkpoint. Task thread.
      *
      * @param rows of a restored state, as its runs have them, by unsigned order of their keys
      */
     public void addHotRows(String name, NavigableMap<byte[], byte[]> rows) {
         PagedState state = states.named(name);
-        if (state != null) {
-            state.setHotRows(new HotRows(rows));
-            rows.keySet().forEach(key -> hotKeys.seed(state, key));
+        if (state == null) {
+            return;
         }
+        if (residency.isAsRestored()) {
+            state.setHotRows(new HotRows(rows));
+            context.metrics().hotRowsLoaded().add(rows.size());
+        }
+        rows.keySet().forEach(key -> hotKeys.seed(state, key));
+    }
+
+    /** As above, for several states and from any thread: the task thread takes them soon. */
+    public void bringHotRows(Map<String, NavigableMap<byte[], byte[]>> rows) {
+        residency.ask(() -> rows.forEach(this::addHotRows));
     }
 
     @Override
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
-        raw.dropColumnFamily(family);
-        overlay.drop(state, writeOptions);
+        residency.drop(state);
         hotKeys.drop(state);
         states.remove(state);
         state.close();
@@ -157,8 +172,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread) {
-            hotKeys.read(state, key);
+        if (Thread.currentThread() == taskThread && hotKeys.read(state, key)) {
+            countResident(state, key);
         }
         while (true) {
             long stamp = moves.tryOptimisticRead();
@@ -168,6 +183,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 return value;
             }
             Thread.onSpinWait();
+        }
+    }
+
+    /**
+     * Notes a read of the sample; those of cold rows are counted one by one where they are read.
+     */
+    private void countResident(PagedState state, byte[] key) {
+        ExtentMap map = state.map();
+        int extent = map.indexOf(key);
+        if (map.isLocal(extent)) {
+            context.loader().heat().touch(map.extent(extent), HotKeys.READS_A_SAMPLE);
         }
     }
 
@@ -186,14 +212,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
             PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
             throws RocksDBException {
         int extent = map.indexOf(key);
-        if (map.isResident(extent)) {
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row != null) {
+            return row.value();
+        }
+        if (map.isLocal(extent)) {
             return options == null
                     ? raw.get(state.handle(), key)
                     : raw.get(state.handle(), options, key);
-        }
-        Lookup row = overlay.get(state, key, options);
-        if (row != null) {
-            return row.value();
         }
         byte[] hot = state.hotRows().get(key);
         if (hot != null) {
@@ -241,7 +267,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (map.allResident()) {
             return main;
         }
-        RocksIterator overlaid = overlay.iterator(options);
+        Overlay.Rows overlaid = overlay.rows(state, options);
         PagedIterator iterator =
                 new PagedIterator(this, state, map, main, overlaid, cold, captures);
         captures.add(iterator, map);
@@ -278,15 +304,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
             throws RocksDBException {
         use();
+        holdBack();
         PagedState state = states.of(family);
         ExtentMap map = state.map();
         if (map.isResident(key)) {
-            state.changes().add(key);
+            state.log(key);
             raw.merge(family, options, key, operand);
         } else {
             // First the read, which may fail: then nothing has changed, and nothing is logged.
             byte[] value = get(state, map, key, null);
-            state.changes().add(key);
+            state.log(key);
             context.metrics().coldWrites().increment();
             overlay.put(state, options, key, StringAppend.append(value, operand));
         }
@@ -302,6 +329,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (batch.count() == 0) {
             return;
         }
+        holdBack();
         byte[] data = batch.data();
         if (states.allResident()) {
             WriteBatchReader.read(data, new BatchLog(states));
@@ -330,8 +358,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     private PagedState written(ColumnFamilyHandle family, byte[] key) {
         use();
+        holdBack();
         PagedState state = states.of(family);
-        state.changes().add(key);
+        state.log(key);
         return state;
     }
 
@@ -362,10 +391,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
             for (PagedState state : states.all()) {
                 views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
             }
+            overlay.rotate(cut);
             return view;
         } catch (RuntimeException e) { // a change log had to spill, and the disk is full
             view.close();
             throw e;
+        } catch (RocksDBException e) {
+            view.close();
+            throw Natives.failed(Where.NOWHERE, "beginning anew with the overlay", e);
         }
     }
 
@@ -376,12 +409,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
      */
     public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
         settle();
+        Map<PagedState, StateLayout> known = new HashMap<>();
         layouts.forEach(
                 (stateView, layout) -> {
                     if (states.contains(stateView.state())) {
-                        stateView.state().adopt(layout, view.cut());
+                        StateLayout old = stateView.state().map().layout();
+                        context.loader().heat().carry(old, layout);
+                        known.put(stateView.state(), layout);
                     }
                 });
+        residency.adopt(known, view.cut());
     }
 
     /** The files that live extents and open views need: every new checkpoint refers to them. */
@@ -396,10 +433,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The newest local row of a key that was changed: never a page. */
     byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        if (map.isResident(key)) {
+        int extent = map.indexOf(key);
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row == null && map.isLocal(extent)) {
             return raw.get(state.handle(), options, key);
         }
-        Lookup row = overlay.get(state, key, options);
         if (row == null) {
             throw new LazyStateException(
                     Kind.INTERNAL,
@@ -414,10 +452,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
     byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        if (map.isResident(key)) {
+        int extent = map.indexOf(key);
+        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        if (row == null && map.isLocal(extent)) {
             return raw.get(state.handle(), options, key);
         }
-        Lookup row = overlay.get(state, key, options);
         return row == null ? state.hotRows().get(key) : row.value();
     }
 
@@ -426,6 +465,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Where whole extents are handed in. */
     public Linker linker() {
         return linker;
+    }
+
+    /** Whether this database is too busy to be linked into. */
+    public Pressure pressure() {
+        return new WritePressure(raw, context.guard());
     }
 
     /** The cold extents of all states. */
@@ -451,45 +495,89 @@ public final class PagedRocksDB extends GuardedRocksDB {
         settle();
     }
 
-    /** Makes extents that were linked meanwhile resident; nothing if not in the task thread. */
+    /**
+     * Makes extents that were linked meanwhile resident, and does what it was asked to; nothing if
+     * not in the task thread.
+     */
     public void settle() {
-        if (linker.hasLinked() && Thread.currentThread() == taskThread) {
-            moveLinked();
+        if (residency.isDue() && Thread.currentThread() == taskThread) {
+            residency.settle();
         }
     }
 
-    private void moveLinked() {
-        Linker.Linked linked;
-        while ((linked = linker.peek()) != null) {
-            if (states.contains(linked.state())) {
-                move(linked);
-            }
-            linker.remove();
-        }
-        if (states.allResident()) {
-            context.loader().dropCache();
+    // ------------------------------------------------------------------ eviction
+
+    /** How many bytes of rows written to cold extents are given back together, at least. */
+    public void setGenerationBytes(long bytes) {
+        overlay.setGenerationBytes(bytes);
+    }
+
+    /** Makes eviction possible. Before the first write. */
+    public void trackWrites() {
+        tracksWrites = true;
+        states.all().forEach(PagedState::trackWrites);
+    }
+
+    /** Has something done by the task thread at its next access. */
+    public void atNextAccess(Runnable work) {
+        residency.ask(work);
+    }
+
+    /** The extents of these states that can be evicted. Task thread. */
+    public List<Evictable> evictable(Predicate<String> ofStates) {
+        return residency.evictable(ofStates);
+    }
+
+    /** Makes extents cold, or lets them become so with the next checkpoint. Task thread. */
+    public void evict(List<Evictable> victims) {
+        residency.evict(victims, cuts + 1);
+    }
+
+    /** Makes the extents of a state that leave resident again. Task thread. */
+    public void recall(String name) {
+        PagedState state = states.named(name);
+        if (state != null) {
+            residency.recall(state);
         }
     }
 
     /**
-     * Copies the overlay's rows, marks the extent resident, then drops them: wherever it fails,
-     * what is read is right, and the next access goes on from there.
+     * Gives space back of rows written to cold extents, if the last checkpoint has them. Task
+     * thread.
+     *
+     * @param wantedBytes about; what was written longest ago goes first
      */
-    private void move(Linker.Linked linked) {
-        PagedState state = linked.state();
-        long stamp = moves.writeLock();
-        try {
-            if (!state.map().isResident(linked.lower())) {
-                overlay.copy(state, linked.lower(), linked.upper(), readOptions, writeOptions);
-                state.setMap(state.map().withResident(linked.lower(), linked.upper()));
-                state.hotRows().remove(linked.lower(), linked.upper());
-            }
-            overlay.forget(state, linked.lower(), linked.upper(), readOptions, writeOptions);
-        } catch (RocksDBException e) {
-            throw Natives.failed(where(state), "moving rows written to a cold extent", e);
-        } finally {
-            moves.unlockWrite(stamp);
+    public void shrinkOverlay(double wantedBytes) {
+        residency.shrinkOverlay(wantedBytes);
+    }
+
+    /** How long each write of the task waits, to keep the local disk from filling up. */
+    public void holdBackWrites(long nanos) {
+        holdBackNanos = nanos;
+    }
+
+    private void holdBack() {
+        long nanos = holdBackNanos;
+        if (nanos > 0 && Thread.currentThread() == taskThread) {
+            LockSupport.parkNanos(nanos);
+            context.metrics().heldBackNanos().add(nanos);
         }
+    }
+
+    /** What this database takes up on the local disk. Threads: any. */
+    public LocalBytes localBytes() {
+        return linker.localBytes(overlay);
+    }
+
+    /**
+     * Gives space of evicted extents back to the disk.
+     *
+     * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
+     *
+     * @throws LazyStateException UNAVAILABLE if the local database fails
+     */
+    public void reclaim() {
+        linker.reclaim();
     }
 
     /** Registers what this database counts. */
@@ -533,6 +621,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (closed.compareAndSet(false, true)) {
             states.all().forEach(PagedState::close);
             linker.close();
+            overlay.close();
             readOptions.close();
             writeOptions.close();
             raw.close();

@@ -1,10 +1,14 @@
 package io.lazystate.paging;
 
+import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 
 /**
@@ -24,6 +28,9 @@ final class PagedState {
     private volatile ExtentMap map;
     private volatile boolean overlaid;
     private volatile HotRows hotRows = HotRows.NONE;
+
+    /** Extents that were written to since the last cut; null if nobody wants to know. */
+    private @Nullable BitSet written;
 
     /**
      * @param id unique in the backend's life; prefix of the state's overlay rows
@@ -56,8 +63,31 @@ final class PagedState {
         map = newMap;
     }
 
-    ChangeLog changes() {
-        return changes;
+    /** From now on, {@link #isClean} can tell. */
+    void trackWrites() {
+        written = new BitSet();
+    }
+
+    /** Notes that a key is written to (I6). */
+    void log(byte[] key) {
+        changes.add(key);
+        if (written != null) {
+            written.set(map.indexOf(key));
+        }
+    }
+
+    /** As above, for a key inside of an array. */
+    void log(byte[] data, int offset, int length) {
+        if (written == null) {
+            changes.add(data, offset, length);
+        } else {
+            log(Arrays.copyOfRange(data, offset, offset + length));
+        }
+    }
+
+    /** Whether the layout's runs are known to hold all that was written to this extent. */
+    boolean isClean(int extent) {
+        return written != null && ended.isEmpty() && !written.get(extent);
     }
 
     /** Whether the overlay may hold rows of this state. */
@@ -80,6 +110,9 @@ final class PagedState {
     /** Ends the running interval at a cut; returns all since the last adopted one, retained. */
     List<ChangeInterval> cut(long cut) {
         ended.add(new Logged(cut, changes.rotate()));
+        if (written != null) {
+            written.clear();
+        }
         List<ChangeInterval> since = new ArrayList<>(ended.size());
         for (Logged logged : ended) {
             since.add(logged.changes().retain());
@@ -89,10 +122,26 @@ final class PagedState {
 
     /** Goes on from a completed checkpoint's layout: changes up to its cut are in it. */
     void adopt(StateLayout layout, long cut) {
-        map = map.withLayout(layout);
+        ExtentMap old = map;
+        map = old.withLayout(layout);
         while (!ended.isEmpty() && ended.element().cut() <= cut) {
             ended.remove().changes().release();
         }
+        if (written != null) {
+            written = carried(written, old);
+        }
+    }
+
+    private BitSet carried(BitSet marked, ExtentMap old) {
+        BitSet carried = new BitSet();
+        for (int i = marked.nextSetBit(0); i >= 0; i = marked.nextSetBit(i + 1)) {
+            Extent extent = old.extent(i);
+            int j = map.indexOf(extent.lower());
+            for (; j < map.size() && map.extent(j).overlaps(extent.lower(), extent.upper()); j++) {
+                carried.set(j);
+            }
+        }
+        return carried;
     }
 
     void close() {

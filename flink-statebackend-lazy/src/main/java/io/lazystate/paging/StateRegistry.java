@@ -25,7 +25,7 @@ final class StateRegistry {
     private int lastId;
 
     /** Adds a state without runs. */
-    void add(ColumnFamilyHandle family, String name, ChangeLog changes) {
+    PagedState add(ColumnFamilyHandle family, String name, ChangeLog changes) {
         ExtentMap map = ExtentMap.local(StateLayout.empty());
         PagedState state = new PagedState(++lastId, name, family, map, changes);
         IdentityHashMap<ColumnFamilyHandle, PagedState> families = new IdentityHashMap<>(byFamily);
@@ -34,6 +34,7 @@ final class StateRegistry {
         ids.put(family.getID(), state);
         byFamily = families;
         byFamilyId = ids;
+        return state;
     }
 
     void remove(PagedState state) {

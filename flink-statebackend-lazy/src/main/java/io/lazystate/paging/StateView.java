@@ -44,9 +44,9 @@ public final class StateView {
         return map.layout();
     }
 
-    /** Whether the extent with this index in the layout was resident. */
-    public boolean isResident(int extent) {
-        return map.isResident(extent);
+    /** Whether the rows of the extent with this index in the layout can be read locally. */
+    public boolean isLocal(int extent) {
+        return map.isLocal(extent);
     }
 
     /** The intervals whose keys changed since the layout was written. */

@@ -16,8 +16,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -47,6 +49,15 @@ final class HotRowsLoad {
             KeyGroupRange keyGroups,
             PageLoader loader,
             @Nullable LoadExecutor executor) {
+        return start(manifests, keyGroups, loader, executor, LoadCause.PRELOAD);
+    }
+
+    private static HotRowsLoad start(
+            List<Manifest> manifests,
+            KeyGroupRange keyGroups,
+            PageLoader loader,
+            @Nullable LoadExecutor executor,
+            LoadCause cause) {
         HotRowsLoad load = new HotRowsLoad(keyGroups);
         for (Manifest manifest : manifests) {
             Run hot = manifest.hot();
@@ -57,12 +68,48 @@ final class HotRowsLoad {
                         new Part(
                                 manifest,
                                 executor.submit(
-                                        LoadCause.PRELOAD,
+                                        cause,
                                         bytes,
-                                        () -> loader.readPages(hot, 0, pages, LoadCause.PRELOAD))));
+                                        () -> loader.readPages(hot, 0, pages, cause))));
             }
         }
         return load;
+    }
+
+    /**
+     * Loads them behind a task that runs, in one request that nobody waits for.
+     *
+     * @param target gets what {@link #await} would return, in a thread of the executor
+     */
+    static void behind(
+            List<Manifest> manifests,
+            KeyGroupRange keyGroups,
+            PageLoader loader,
+            LoadExecutor executor,
+            Consumer<Map<String, NavigableMap<byte[], byte[]>>> target) {
+        List<Run> runs = manifests.stream().map(Manifest::hot).filter(Objects::nonNull).toList();
+        if (runs.isEmpty()) {
+            return;
+        }
+        LoadExecutor here = (cause, bytes, request) -> request.run();
+        executor.execute(
+                LoadCause.WARM_UP,
+                runs.stream().mapToLong(run -> run.meta().tableBytes()).sum(),
+                new LoadExecutor.Request() {
+                    @Override
+                    public void run() {
+                        try {
+                            HotRowsLoad load =
+                                    start(manifests, keyGroups, loader, here, LoadCause.WARM_UP);
+                            target.accept(load.await());
+                        } catch (LazyStateException e) {
+                            LOG.debug("The task ended before its hot rows were loaded", e);
+                        }
+                    }
+
+                    @Override
+                    public void dropped() {}
+                });
     }
 
     /**

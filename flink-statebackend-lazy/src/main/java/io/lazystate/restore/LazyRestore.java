@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -57,6 +58,17 @@ public final class LazyRestore<K> {
     }
 
     /**
+     * Loads the hot rows behind a task that runs, for one whose restore has left them where they
+     * are.
+     *
+     * @param target gets them by the names of their states, in a thread of the executor
+     */
+    public void bringHotRowsLater(
+            LoadExecutor executor, Consumer<Map<String, NavigableMap<byte[], byte[]>>> target) {
+        HotRowsLoad.behind(manifests, keyGroups, loader, executor, target);
+    }
+
+    /**
      * Runs the restore. Cost: one wave of reads.
      *
      * @param keySerializer gets to know the serializer that the keys were written with
@@ -97,6 +109,7 @@ public final class LazyRestore<K> {
                 }
             }
         }
+        plan.heat().forEach(loader.heat()::restore);
         timerHeads.preload(queues);
         return hot.await();
     }

@@ -9,6 +9,7 @@ import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Run;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,14 +27,23 @@ import org.jspecify.annotations.Nullable;
 @Internal
 public final class RestorePlan {
     private final Map<String, StateLayout> layouts;
+    private final Map<Extent, Integer> heat;
 
-    private RestorePlan(Map<String, StateLayout> layouts) {
+    private RestorePlan(Map<String, StateLayout> layouts, Map<Extent, Integer> heat) {
         this.layouts = layouts;
+        this.heat = heat;
     }
 
     /** The layouts by state name, in the order the manifests first name them. */
     public Map<String, StateLayout> layouts() {
         return layouts;
+    }
+
+    /**
+     * Codes of the extents that were read, as in {@link Manifest#heat}: a part's is the whole's.
+     */
+    Map<Extent, Integer> heat() {
+        return heat;
     }
 
     /**
@@ -47,6 +57,7 @@ public final class RestorePlan {
     public static RestorePlan of(
             List<Manifest> manifests, KeyGroupRange keyGroups, int keyGroupPrefixBytes) {
         Map<String, List<Extent>> found = new LinkedHashMap<>();
+        Map<Extent, Integer> heat = new HashMap<>();
         for (Manifest manifest : manifests) {
             if (manifest.keyGroupPrefixBytes() != keyGroupPrefixBytes) {
                 throw new LazyStateException(
@@ -69,13 +80,18 @@ public final class RestorePlan {
                                 List<Extent> own =
                                         found.computeIfAbsent(state, s -> new ArrayList<>());
                                 if (first <= last) {
-                                    clip(layout, lower, upper, own);
+                                    clip(layout, lower, upper)
+                                            .forEach(
+                                                    (part, whole) -> {
+                                                        own.add(part);
+                                                        heat.put(part, heatOf(manifest, whole));
+                                                    });
                                 }
                             });
         }
         Map<String, StateLayout> layouts = new LinkedHashMap<>();
         found.forEach((state, extents) -> layouts.put(state, cover(state, extents)));
-        return new RestorePlan(layouts);
+        return new RestorePlan(layouts, heat);
     }
 
     /** The first key a key group can have. */
@@ -92,23 +108,31 @@ public final class RestorePlan {
         return keyGroup + 1 == 1 << (8 * bytes) ? null : prefix(keyGroup + 1, bytes);
     }
 
-    private static void clip(
-            StateLayout layout, byte[] lower, byte @Nullable [] upper, List<Extent> target) {
+    private static int heatOf(Manifest manifest, Extent extent) {
+        return manifest.heat().getOrDefault(extent, 0);
+    }
+
+    /** The part of each extent that lies in the range, and the extent. */
+    private static Map<Extent, Extent> clip(
+            StateLayout layout, byte[] lower, byte @Nullable [] upper) {
+        Map<Extent, Extent> parts = new LinkedHashMap<>();
         for (Extent extent : layout.extents()) {
             if (extent.runs() > 0 && extent.overlaps(lower, upper)) {
                 byte[] from = later(extent.lower(), lower);
                 byte[] to = earlier(extent.upper(), upper);
                 Run base = extent.base();
-                target.add(
+                parts.put(
                         new Extent(
                                 from,
                                 to,
                                 base != null && touches(base, from, to) ? base : null,
                                 extent.deltas().stream()
                                         .filter(delta -> touches(delta, from, to))
-                                        .toList()));
+                                        .toList()),
+                        extent);
             }
         }
+        return parts;
     }
 
     /** Sorts extents and fills the gaps between them, so that they cover the key space. */

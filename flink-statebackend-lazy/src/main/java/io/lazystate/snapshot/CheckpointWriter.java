@@ -1,5 +1,6 @@
 package io.lazystate.snapshot;
 
+import io.lazystate.loading.ExtentHeat;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
@@ -147,7 +148,7 @@ final class CheckpointWriter {
             settings.metrics().checkpointChangedRows().add(Arrays.stream(changed).sum());
             captured.add(
                     new RewritePlan.State(
-                            state.layout(), state::isResident, changed, referred, this::mustCopy));
+                            state.layout(), state::isLocal, changed, referred, this::mustCopy));
         }
         return captured;
     }
@@ -230,7 +231,12 @@ final class CheckpointWriter {
             throws IOException {
         Manifest frame = capture.frame();
         Map<String, StateLayout> byName = new LinkedHashMap<>();
-        layouts.forEach((state, layout) -> byName.put(state.name(), layout));
+        List<ExtentHeat.Change> changes = new ArrayList<>();
+        layouts.forEach(
+                (state, layout) -> {
+                    byName.put(state.name(), layout);
+                    changes.add(new ExtentHeat.Change(state.layout(), layout));
+                });
         byte[] bytes =
                 ManifestCodec.encode(
                         new Manifest(
@@ -239,7 +245,8 @@ final class CheckpointWriter {
                                 frame.lastKeyGroup(),
                                 frame.keyGroupPrefixBytes(),
                                 byName,
-                                hot),
+                                hot,
+                                settings.loader().heat().codes(changes)),
                         ManifestCodec.DEFAULT_INLINE_BUDGET_BYTES,
                         capture.queues());
         CheckpointStateOutputStream out =

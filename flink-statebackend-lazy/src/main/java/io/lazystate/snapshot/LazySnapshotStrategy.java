@@ -168,7 +168,8 @@ public final class LazySnapshotStrategy<K>
                 keyGroupRange.getEndKeyGroup(),
                 keyGroupPrefixBytes,
                 Map.of(),
-                null);
+                null,
+                Map.of());
     }
 
     @Override

@@ -101,10 +101,10 @@ final class StateWriter {
      */
     private static int endOfFold(StateView state, RewritePlan plan, int from) {
         int end = from + 1;
-        while (state.isResident(from)
+        while (state.isLocal(from)
                 && end < state.layout().extents().size()
                 && plan.folds(end)
-                && state.isResident(end)) {
+                && state.isLocal(end)) {
             end++;
         }
         return end;

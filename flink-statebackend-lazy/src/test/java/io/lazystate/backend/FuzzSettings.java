@@ -37,6 +37,9 @@ final class FuzzSettings {
         config.set(
                 CheckpointingOptions.FS_SMALL_FILE_THRESHOLD,
                 new MemorySize(pick(random, 0, 0, 700, 20 << 10)));
+        if (random.nextBoolean()) {
+            config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(1 << 20));
+        }
         return config;
     }
 

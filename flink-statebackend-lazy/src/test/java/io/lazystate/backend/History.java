@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lazystate.backend.Coverage.Event;
 import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.backend.SavedCheckpoints.Saved;
+import io.lazystate.paging.Evictable;
+import io.lazystate.paging.PagedRocksDB;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -158,6 +160,7 @@ final class History implements AutoCloseable {
             case 12, 13 -> restart();
             case 14 -> verify(any(restorable()));
             case 15 -> anySubtask().checkAll();
+            case 16, 17 -> evict();
             default -> finishOne();
         }
     }
@@ -224,6 +227,27 @@ final class History implements AutoCloseable {
         } else {
             log.note("link " + extents);
             hydrator.link(extents, state);
+        }
+    }
+
+    /** Lets extents of a subtask go, if it keeps book of what is written, and their space. */
+    private void evict() {
+        PagedRocksDB db = anySubtask().task.database();
+        db.setGenerationBytes(1);
+        List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
+        victims.removeIf(victim -> random.nextInt(3) == 0);
+        for (Evictable victim : victims) {
+            coverage.hit(
+                    victim.clean() ? Event.CLEAN_EXTENT_EVICTED : Event.CHANGED_EXTENT_EVICTED);
+            coverage.hitIf(job.underWay() > 0, Event.EVICTION_DURING_CHECKPOINT);
+        }
+        log.note("evict " + victims.size());
+        db.evict(victims);
+        if (random.nextBoolean()) {
+            db.shrinkOverlay(Double.MAX_VALUE);
+        }
+        if (random.nextBoolean()) {
+            db.reclaim();
         }
     }
 

@@ -15,7 +15,8 @@ class LoaderThreadsTest {
         AtomicBoolean over = new AtomicBoolean();
         CountDownLatch started = new CountDownLatch(1);
         LoaderThreads threads = new LoaderThreads(2);
-        threads.startHydrator(
+        threads.start(
+                "lazy-state-hydrator",
                 () -> {
                     started.countDown();
                     // Native code does not hear of the interrupt; it ends in its own time.

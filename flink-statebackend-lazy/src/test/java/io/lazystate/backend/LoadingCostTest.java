@@ -180,6 +180,37 @@ class LoadingCostTest {
         }
     }
 
+    @Test
+    void smallStatesAreHydratedWithOneReadTogether() throws Exception {
+        int states = 20;
+        KeyedStateHandle handle;
+        try (TestTask task = TestTask.start(start())) {
+            for (int i = 0; i < states; i++) {
+                for (long key = 0; key < 10; key++) {
+                    task.key(key);
+                    task.state(small(i)).update(i + " of " + key);
+                }
+            }
+            handle = task.checkpoint(1, jobManager);
+        }
+        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.EAGER);
+        try (TestTask task = TestTask.restore(start(), List.of(handle))) {
+            assertThat(task.metrics().extentsLinked().sum()).isEqualTo(states);
+            assertThat(task.reads().requests()).as("the manifest, and the rest").isEqualTo(2);
+            for (int i = 0; i < states; i++) {
+                for (long key = 0; key < 10; key++) {
+                    task.key(key);
+                    assertThat(task.state(small(i)).value()).isEqualTo(i + " of " + key);
+                }
+            }
+            assertThat(task.metrics().faults().sum()).isZero();
+        }
+    }
+
+    private static ValueStateDescriptor<String> small(int number) {
+        return new ValueStateDescriptor<>("small" + number, StringSerializer.INSTANCE);
+    }
+
     private TestTask.Start start() {
         return TestTask.Start.withStore(
                 checkpoints,

@@ -63,7 +63,8 @@ class MetricsOverRestIT {
             assertThat(metrics)
                     .containsEntry("pendingPages", "0")
                     .containsEntry("residentFraction", "1.0")
-                    .containsEntry("prewarmFailedExtents", "0");
+                    .containsEntry("prewarmFailedExtents", "0")
+                    .containsKeys("prewarmPauses", "prewarmPausedTimeMs");
             for (String positive :
                     new String[] {
                         "bytesRead",

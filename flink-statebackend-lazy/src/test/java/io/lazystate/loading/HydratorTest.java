@@ -2,6 +2,7 @@ package io.lazystate.loading;
 
 import static io.lazystate.paging.HeapRuns.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
@@ -51,9 +52,15 @@ class HydratorTest {
     private final List<Long> pauses = new ArrayList<>();
     private final PageLoader loader =
             new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
+    private final Disk disk = new Disk();
+    private Room room = Room.ENDLESS;
+    private Pressure pressure = Pressure.NONE;
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
+    private long joinedBytes;
     private long nanos;
+    private int pausesWhileLinking;
+    private Runnable onSleep = () -> {};
 
     @RegisterExtension
     private final LoggerAuditingExtension log =
@@ -154,9 +161,9 @@ class HydratorTest {
         List<ColdExtent> read = extents("b", 3);
         extents("c", 2);
         statesFirst = List.of("unknown", "c");
-        loader.heat().touch(read.get(1).extent());
-        loader.heat().touch(read.get(2).extent());
-        loader.heat().touch(read.get(2).extent());
+        loader.heat().touch(read.get(1).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
+        loader.heat().touch(read.get(2).extent(), 1);
 
         hydrator().run();
 
@@ -166,7 +173,7 @@ class HydratorTest {
     @Test
     void theOrderFollowsWhatIsReadMeanwhile() throws Exception {
         List<ColdExtent> extents = extents("s", 5);
-        target.onLink = linked -> loader.heat().touch(extents.get(4).extent());
+        target.onLink = linked -> loader.heat().touch(extents.get(4).extent(), 1);
 
         hydrator().run();
 
@@ -177,15 +184,15 @@ class HydratorTest {
     void whatWasReadLongAgoIsForgotten() throws Exception {
         List<ColdExtent> extents = extents("s", 2);
         for (int i = 0; i < 1_000; i++) {
-            loader.heat().touch(extents.get(0).extent());
+            loader.heat().touch(extents.get(0).extent(), 16);
         }
-        assertThat(loader.heat().of(extents.get(0).extent())).isGreaterThan(900);
-        for (int i = 0; i < 60_000; i++) {
-            loader.heat().touch(extents.get(1).extent());
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(15_000.0, 16_000.0);
+        for (int i = 0; i < 6_000; i++) {
+            loader.heat().touch(extents.get(1).extent(), 1_000);
         }
 
-        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(1.0, 100.0);
-        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(20_000);
+        assertThat(loader.heat().of(extents.get(0).extent())).isBetween(100.0, 1_000.0);
+        assertThat(loader.heat().of(extents.get(1).extent())).isLessThan(2_000_000);
     }
 
     @Test
@@ -290,28 +297,268 @@ class HydratorTest {
         assertThat(target.linked).hasSize(5);
     }
 
+    @Test
+    void itGivesWayToPressure() throws Exception {
+        extents("s", 6);
+        pressure = () -> target.linked.size() == 2 && pauses.size() < 5 ? "the disk is busy" : null;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(pauses).containsExactly(500L, 500L, 500L, 500L, 500L);
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauseLines()).containsExactly("Hydration of op pauses, since the disk is busy");
+        assertPaused(1, 2_500);
+    }
+
+    @Test
+    void whatIsUnderWayComesEvenUnderPressure() throws Exception {
+        extents("s", 4);
+        pressure = () -> store.downloads.size() == 1 && pauses.isEmpty() ? "busy" : null;
+        List<Integer> linkedAtPause = new ArrayList<>();
+        onSleep = () -> linkedAtPause.add(target.linked.size());
+
+        hydrator().run();
+
+        assertThat(linkedAtPause).as("the one that had begun").containsExactly(1);
+    }
+
+    @Test
+    void underLastingPressureOneExtentComesEachMinute() throws Exception {
+        extents("s", 3);
+        pressure = () -> "the heap is full";
+        List<Long> fetchedAt = new ArrayList<>();
+        store.onDownload = object -> fetchedAt.add(TimeUnit.NANOSECONDS.toSeconds(nanos));
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(fetchedAt).containsExactly(60L, 120L, 180L);
+        assertThat(pauseLines()).as("one pause, one line").hasSize(1);
+        assertPaused(1, 180_000);
+    }
+
+    @Test
+    void eachPauseIsToldOnce() throws Exception {
+        extents("s", 4);
+        pressure =
+                () -> {
+                    int linked = target.linked.size();
+                    return linked % 2 == 0 && pauses.size() <= linked / 2 ? "busy" : null;
+                };
+
+        hydrator().run();
+
+        assertThat(pauseLines()).hasSize(2);
+        assertThat(target.linked).hasSize(4);
+        assertPaused(2, 1_000);
+    }
+
+    @Test
+    void whatATaskWaitsForGivesWayToNoPressure() throws Exception {
+        extents("s", 3);
+        pressure = () -> "busy";
+
+        hydrator().hydrate("s"::equals, () -> true);
+        hydrator().preload("s"::equals, Duration.ofSeconds(5));
+
+        assertThat(target.linked).hasSize(6);
+        assertThat(pauses).isEmpty();
+    }
+
+    @Test
+    void theDatabaseDoesItsNormalWorkInEveryPause() throws Exception {
+        extents("s", 4);
+        pressure = () -> target.linked.size() == 2 && pauses.isEmpty() ? "busy" : null;
+        hydrator().run();
+        assertThat(pauses).containsExactly(500L);
+
+        pressure = Pressure.NONE;
+        target.linked.clear();
+        pauses.clear();
+        store.onDownload =
+                object -> unavailableIf(target.linked.size() == 2 && pauses.isEmpty(), object);
+        hydrator().run();
+        assertThat(pauses).containsExactly(1_000L);
+
+        pauses.clear();
+        maxBytesPerSecond = 10;
+        hydrator().run();
+        assertThat(pauses).hasSize(3).allMatch(millis -> millis > 1_000);
+        assertThat(pausesWhileLinking).isZero();
+    }
+
+    private List<String> pauseLines() {
+        return log.getMessages().stream().filter(line -> line.contains(" pauses, ")).toList();
+    }
+
+    private void assertPaused(int times, long millis) {
+        assertThat(metrics.recovery().prewarmPauses().sum()).isEqualTo(times);
+        assertThat(metrics.recovery().prewarmPausedMillis().sum()).isEqualTo(millis);
+    }
+
+    @Test
+    void whatDoesNotFitStaysCold() throws Exception {
+        extents("s", 6);
+        room = disk;
+        disk.extentsLeft = 4;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).containsExactly("s0", "s1", "s2", "s3");
+        assertThat(store.downloads).hasSize(4);
+        assertThat(failuresLogged()).isEmpty();
+        assertThat(log.getMessages())
+                .first()
+                .asString()
+                .startsWith("2 extents of op, ")
+                .contains("stay cold for lack of local room");
+        assertThat(disk.calls)
+                .as("asked no more after a no")
+                .containsExactlyElementsOf(
+                        List.of(
+                                "s0 yes",
+                                "s1 yes",
+                                "s0 arrived",
+                                "s1 arrived",
+                                "s2 yes",
+                                "s3 yes",
+                                "s2 arrived",
+                                "s3 arrived",
+                                "s4 no"));
+    }
+
+    @Test
+    void thereIsRoomForExtentsOnTheirWay() throws Exception {
+        extents("s", 3);
+        room = disk;
+        disk.extentsLeft = 1;
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).as("two at a time, but only one fits").containsExactly("s0");
+        assertThat(disk.calls).containsExactly("s0 yes", "s1 no", "s0 arrived");
+    }
+
+    @Test
+    void whatIsFetchedIsWhatRoomWasTakenFor() throws Exception {
+        List<ColdExtent> extents = extents("s", 6);
+        room = disk;
+        disk.extentsLeft = 100;
+        disk.onFits = next -> extents.forEach(other -> heatUp(other, next));
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(disk.calls).hasSize(12).doesNotHaveDuplicates();
+        assertThat(disk.underWay).isZero();
+    }
+
+    /** Makes all but one hotter, as a task does that reads meanwhile. */
+    private void heatUp(ColdExtent extent, ColdExtent butNot) {
+        if (extent != butNot) {
+            loader.heat().touch(extent.extent(), 1);
+        }
+    }
+
+    @Test
+    void roomIsGivenBackWhateverHappens() throws Exception {
+        extents("bad", 1);
+        extents("s", 3);
+        room = disk;
+        disk.extentsLeft = 100;
+        target.failing = "bad";
+        store.onDownload = object -> unavailableIf(object.equals("s1"), object);
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.INCOMPLETE);
+        assertThat(disk.underWay).isZero();
+
+        assertThatThrownBy(() -> hydrator().hydrate("s"::equals, () -> true))
+                .hasMessageContaining("s1");
+        assertThat(disk.underWay).isZero();
+
+        Thread.currentThread().interrupt();
+        try {
+            Hydrator stopped = hydrator((cause, bytes, request) -> {});
+            assertThat(stopped.run()).isEqualTo(Hydrator.End.STOPPED);
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
+        assertThat(disk.underWay).isZero();
+    }
+
+    @Test
+    void anExtentThatFailedBeforeTheDiskWasFullIsNoFailure() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 2;
+        store.onDownload = object -> unavailableIf(object.equals("s0"), object);
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+        assertThat(target.linked).containsExactly("s1");
+        assertThat(failuresLogged()).isEmpty();
+        assertThat(log.getMessages())
+                .anySatisfy(line -> assertThat(line).startsWith("3 extents of op, "));
+    }
+
+    @Test
+    void aPreloadIsNotLargerThanTheRoomForIt() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 3;
+
+        Hydrator.Preloaded preloaded = hydrator().preload("s"::equals, Duration.ofSeconds(5));
+
+        assertThat(preloaded).isEqualTo(new Hydrator.Preloaded(false, true, 0, null));
+        assertThat(target.linked).containsExactly("s0", "s1", "s2");
+    }
+
+    @Test
+    void eagerLoadingEndsWithTheRoomAndAMigrationDoesNot() throws Exception {
+        extents("s", 4);
+        room = disk;
+        disk.extentsLeft = 1;
+
+        assertThat(hydrator().hydrate("s"::equals, () -> true)).isFalse();
+        assertThat(target.linked).containsExactly("s0");
+
+        target.linked.clear();
+        hydrator().loadWhole("s");
+        assertThat(target.linked).containsExactly("s0", "s1", "s2", "s3");
+
+        room = Room.ENDLESS;
+        assertThat(hydrator().hydrate("s"::equals, () -> true)).isTrue();
+    }
+
     private Hydrator hydrator() {
+        return hydrator((cause, bytes, request) -> request.run());
+    }
+
+    private Hydrator hydrator(LoadExecutor executor) {
         HydrationPace pace =
                 new HydrationPace(
                         () -> nanos,
                         millis -> {
+                            onSleep.run();
                             pauses.add(millis);
+                            pausesWhileLinking += target.linking ? 1 : 0;
                             nanos += TimeUnit.MILLISECONDS.toNanos(millis);
                         },
                         BACKOFF,
-                        new ByteRate(() -> nanos));
+                        new ByteRate(() -> nanos),
+                        pressure);
         return new Hydrator(
                 "op",
                 target,
                 loader,
-                (cause, bytes, request) -> request.run(),
+                executor,
                 new HydrationSettings(
                         RunFormat.ofPages(1),
                         directory.resolve("work"),
                         2,
                         statesFirst,
+                        joinedBytes,
                         maxBytesPerSecond),
-                pace);
+                pace,
+                room);
     }
 
     /** Cold extents in objects that are named after the state and numbered. */
@@ -339,11 +586,13 @@ class HydratorTest {
     private static final class Store implements RangedReader {
         private final RangedReader store = new StateHandleReader();
         private final List<String> downloads = Collections.synchronizedList(new ArrayList<>());
+        private final List<String> reads = Collections.synchronizedList(new ArrayList<>());
         private volatile Consumer<String> onDownload = object -> {};
         private volatile Consumer<String> onRead = object -> {};
 
         @Override
         public byte[] read(StoredObject object, long offset, int length) {
+            reads.add(object.name() + " " + offset + " " + length);
             onRead.accept(object.name());
             return store.read(object, offset, length);
         }
@@ -356,6 +605,33 @@ class HydratorTest {
         }
     }
 
+    /** Has room for so many extents. */
+    private static final class Disk implements Room {
+        private final List<String> calls = new ArrayList<>();
+        private Consumer<ColdExtent> onFits = next -> {};
+        private int extentsLeft;
+        private int underWay;
+
+        @Override
+        public boolean fits(ColdExtent next) {
+            boolean fits = extentsLeft-- > 0;
+            underWay += fits ? 1 : 0;
+            calls.add(name(next) + (fits ? " yes" : " no"));
+            onFits.accept(next);
+            return fits;
+        }
+
+        @Override
+        public void arrived(ColdExtent extent) {
+            underWay--;
+            calls.add(name(extent) + " arrived");
+        }
+
+        private static String name(ColdExtent extent) {
+            return extent.extent().base().object().name();
+        }
+    }
+
     /** Links nothing, but notes what it was given. */
     private static final class Target implements LinkTarget {
         private final List<ColdExtent> cold = new ArrayList<>();
@@ -363,6 +639,7 @@ class HydratorTest {
         private Consumer<String> onLink = object -> {};
         private String failing = "";
         private int pinned;
+        private boolean linking;
 
         @Override
         public List<ColdExtent> coldExtents() {
@@ -377,6 +654,7 @@ class HydratorTest {
 
         @Override
         public void link(List<Linkable> extents) {
+            linking = true;
             for (Linkable linkable : extents) {
                 try {
                     Files.delete(linkable.base());
@@ -393,6 +671,8 @@ class HydratorTest {
         }
 
         @Override
-        public void linkingDone() {}
+        public void linkingDone() {
+            linking = false;
+        }
     }
 }

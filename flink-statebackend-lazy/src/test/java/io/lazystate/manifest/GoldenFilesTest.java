@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 import org.junit.jupiter.api.Test;
@@ -67,6 +68,20 @@ class GoldenFilesTest {
 
         assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
         assertThat(manifest.states().get("orders").runs()).hasSize(3);
+        assertThat(manifest.heat()).isEmpty();
+        assertThat(rows(manifest.hot()))
+                .containsExactly("key-010=", "key-020 removed", "key-040=new");
+    }
+
+    @Test
+    void version3ManifestIsReadable() throws IOException {
+        byte[] bytes = resource("manifest-v3.bin");
+
+        Manifest manifest = ManifestCodec.decode(bytes, GoldenFilesTest::stored, WHERE);
+
+        assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
+        List<Extent> orders = manifest.states().get("orders").extents();
+        assertThat(manifest.heat()).containsOnly(Map.entry(orders.get(1), 255));
         assertThat(ManifestCodec.encode(manifest, Long.MAX_VALUE)).isEqualTo(bytes);
         assertThat(rows(manifest.hot()))
                 .containsExactly("key-010=", "key-020 removed", "key-040=new");
@@ -97,9 +112,10 @@ class GoldenFilesTest {
                         first.lastKeyGroup(),
                         first.keyGroupPrefixBytes(),
                         first.states(),
-                        hot);
+                        hot,
+                        Map.of(first.states().get("orders").extents().get(1), 255));
         Files.write(
-                Path.of(System.getProperty("golden.write"), "manifest-v2.bin"),
+                Path.of(System.getProperty("golden.write"), "manifest-v3.bin"),
                 ManifestCodec.encode(manifest, Long.MAX_VALUE));
     }
 

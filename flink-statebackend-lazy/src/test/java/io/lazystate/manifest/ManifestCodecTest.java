@@ -42,8 +42,9 @@ class ManifestCodecTest {
 
             assertThat(decoded)
                     .usingRecursiveComparison()
-                    .ignoringFieldsMatchingRegexes(".*\\.pageTable")
+                    .ignoringFieldsMatchingRegexes(".*\\.pageTable", "heat")
                     .isEqualTo(manifest);
+            assertThat(heat(decoded)).isEqualTo(heat(manifest)).contains(0, 255);
             assertThat(decoded.states().keySet())
                     .containsExactlyElementsOf(manifest.states().keySet());
         }
@@ -165,12 +166,12 @@ class ManifestCodecTest {
     @Test
     void newerVersionIsIncompatible() {
         byte[] bytes = ManifestCodec.encode(random(2), 0);
-        bytes[4] = 3;
+        bytes[4] = 4;
         sign(bytes);
 
         LazyStateException e = assertFails(bytes, Kind.INCOMPATIBLE);
 
-        assertThat(e).hasMessageContaining("version 3").hasMessageContaining("release");
+        assertThat(e).hasMessageContaining("version 4").hasMessageContaining("release");
     }
 
     @Test
@@ -265,7 +266,27 @@ class ManifestCodecTest {
         states.put("orders", Samples.randomLayout(random, 1 + random.nextInt(20), object));
         states.put("clicks", StateLayout.empty());
         states.put("", Samples.randomLayout(random, 1 + random.nextInt(20), object));
-        return Samples.manifest(states);
+        Map<Extent, Integer> heat = new LinkedHashMap<>();
+        for (Extent extent : states.get("orders").extents()) {
+            heat.put(extent, random.nextInt(256));
+        }
+        heat.put(states.get("").extents().get(0), 255);
+        Manifest cold = Samples.manifest(states);
+        return new Manifest(
+                cold.stateMetadata(),
+                cold.firstKeyGroup(),
+                cold.lastKeyGroup(),
+                cold.keyGroupPrefixBytes(),
+                cold.states(),
+                null,
+                heat);
+    }
+
+    private static List<Integer> heat(Manifest manifest) {
+        return manifest.states().values().stream()
+                .flatMap(layout -> layout.extents().stream())
+                .map(extent -> manifest.heat().getOrDefault(extent, 0))
+                .toList();
     }
 
     private Run run(long offset, int pages) {

@@ -83,7 +83,7 @@ final class Samples {
     }
 
     static Manifest manifest(Map<String, StateLayout> states) {
-        return new Manifest(key(1, 2, 3), 16, 31, 1, new LinkedHashMap<>(states), null);
+        return new Manifest(key(1, 2, 3), 16, 31, 1, new LinkedHashMap<>(states), null, Map.of());
     }
 
     private static Extent randomExtent(

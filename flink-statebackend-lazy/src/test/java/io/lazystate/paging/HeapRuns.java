@@ -9,6 +9,9 @@ import io.lazystate.run.WrittenRun;
 import io.lazystate.store.StoredObject;
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 
 /** Runs in memory, each in an object of its own, of text keys in pages of one row. */
@@ -46,6 +49,28 @@ public final class HeapRuns {
                 return run.at(new StoredObject(name, content.length, handle), 0);
             }
         }
+    }
+
+    /** Runs of one key each, one behind the other in one object, with as many bytes between. */
+    public List<Run> writeTogether(String name, int gapBytes, String... keys) throws Exception {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        List<Function<StoredObject, Run>> runs = new ArrayList<>();
+        for (String key : keys) {
+            try (RunWriter writer =
+                    new RunWriter(directory.resolve(name + ".sst"), RunFormat.ofPages(1))) {
+                writer.put(bytes(key), bytes("value " + key));
+                try (WrittenRun run = writer.finish()) {
+                    int offset = out.size();
+                    run.writeTo(out);
+                    runs.add(object -> run.at(object, offset));
+                }
+            }
+            out.write(new byte[gapBytes]);
+        }
+        byte[] content = out.toByteArray();
+        ByteStreamStateHandle handle = new ByteStreamStateHandle(name, content);
+        StoredObject object = new StoredObject(name, content.length, handle);
+        return runs.stream().map(run -> run.apply(object)).toList();
     }
 
     /** The same run as a manifest without room for its page table describes it. */

@@ -2,11 +2,15 @@ package io.lazystate.paging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Pressure;
+import io.lazystate.loading.Room;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
@@ -67,6 +71,11 @@ final class PagedCalls implements AutoCloseable {
             Map<String, NavigableMap<byte[], byte[]>> changes) {}
 
     private final Random random;
+
+    /** Another one: without evictions, the calls of a seed stay what they were. */
+    private final Random evictions;
+
+    private final boolean evicts;
     private final RandomLayout layouts;
     private final PagedRocksDB db;
     private final Hydrator hydrator;
@@ -77,8 +86,13 @@ final class PagedCalls implements AutoCloseable {
     private final List<Held> held = new ArrayList<>();
     private Captured captured;
 
-    PagedCalls(Random random, Path directory) throws Exception {
-        this.random = random;
+    /**
+     * @param evicts whether resident extents become cold again
+     */
+    PagedCalls(long seed, Path directory, boolean evicts) throws Exception {
+        this.random = new Random(seed);
+        this.evictions = new Random(seed);
+        this.evicts = evicts;
         this.layouts = new RandomLayout(random, directory);
         LoadingMetrics metrics = new LoadingMetrics();
         PageLoader loader =
@@ -102,12 +116,19 @@ final class PagedCalls implements AutoCloseable {
                         db.linker(),
                         loader,
                         (cause, bytes, request) -> request.run(),
-                        new HydrationSettings(RunFormat.ofPages(64), directory, 1, List.of(), 0),
+                        new HydrationSettings(
+                                RunFormat.ofPages(64), directory, 1, List.of(), 1 << 10, 0),
                         new HydrationPace(
                                 System::nanoTime,
                                 Thread::sleep,
                                 new Backoff(0, 0, () -> 0),
-                                new ByteRate(System::nanoTime)));
+                                new ByteRate(System::nanoTime),
+                                Pressure.NONE),
+                        Room.ENDLESS);
+        if (evicts) {
+            db.trackWrites();
+            db.setGenerationBytes(1);
+        }
         for (Table table : tables) {
             restore(table);
         }
@@ -121,9 +142,19 @@ final class PagedCalls implements AutoCloseable {
         table.rows = RandomLayout.noRows();
         table.changed.clear();
         db.restore(table.family, layouts.draw(table.rows));
+        if (evicts) {
+            NavigableMap<byte[], byte[]> hot = new TreeMap<>(table.rows);
+            hot.keySet().removeIf(key -> evictions.nextBoolean());
+            db.addHotRows(table.name, hot);
+        }
     }
 
     void step() throws Exception {
+        if (evicts && evictions.nextInt(6) == 0) {
+            evict();
+        } else if (evicts && evictions.nextInt(12) == 0) {
+            reclaim();
+        }
         Table table = tables.get(random.nextInt(tables.size()));
         byte[] key = layouts.key();
         switch (random.nextInt(20)) {
@@ -210,7 +241,32 @@ final class PagedCalls implements AutoCloseable {
     private void link() {
         db.settle();
         AtomicInteger left = new AtomicInteger(1 + random.nextInt(3));
-        hydrator.hydrate(state -> true, () -> left.getAndDecrement() > 0);
+        try {
+            hydrator.hydrate(state -> true, () -> left.getAndDecrement() > 0);
+        } catch (LazyStateException e) {
+            // A view still reads what was evicted.
+            assertThat(evicts && !(held.isEmpty() && captured == null)).isTrue();
+            assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
+        }
+    }
+
+    private void evict() {
+        db.settle();
+        List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
+        victims.removeIf(victim -> evictions.nextInt(3) == 0);
+        db.evict(victims);
+        if (evictions.nextInt(8) == 0) {
+            db.recall(tables.get(evictions.nextInt(tables.size())).name);
+        }
+    }
+
+    private void reclaim() {
+        if (evictions.nextBoolean()) {
+            db.reclaim();
+        }
+        if (evictions.nextBoolean()) {
+            db.atNextAccess(() -> db.shrinkOverlay(Double.MAX_VALUE));
+        }
     }
 
     private void snapshot() {
@@ -269,7 +325,14 @@ final class PagedCalls implements AutoCloseable {
             List<Extent> extents = new ArrayList<>();
             for (int i = 0; i < state.layout().extents().size(); i++) {
                 Extent extent = state.layout().extents().get(i);
-                boolean whole = state.isResident(i) && extent.base() == null;
+                boolean whole = state.isLocal(i) && extent.base() == null;
+                int joined = evicts ? endOfLocal(state, i) : i + 1;
+                if (joined > i + 1) {
+                    byte[] end = state.layout().extents().get(joined - 1).upper();
+                    extent = new Extent(extent.lower(), end, null, List.of());
+                    whole = true;
+                    i = joined - 1;
+                }
                 extents.addAll(layouts.checkpoint(extent, rows, changes, whole));
             }
             written.put(state, StateLayout.of(extents));
@@ -283,6 +346,18 @@ final class PagedCalls implements AutoCloseable {
         }
         captured.view().close();
         captured = null;
+    }
+
+    /** The end of some extents that a checkpoint may join. */
+    private int endOfLocal(StateView state, int from) {
+        int end = from + 1;
+        while (state.isLocal(from)
+                && end < state.layout().extents().size()
+                && state.isLocal(end)
+                && evictions.nextInt(3) == 0) {
+            end++;
+        }
+        return end;
     }
 
     private static void checkChanges(StateView state, NavigableMap<byte[], byte[]> changes)

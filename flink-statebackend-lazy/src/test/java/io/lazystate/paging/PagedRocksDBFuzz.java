@@ -9,7 +9,7 @@ import org.rocksdb.RocksDB;
 
 /**
  * Random calls of the database against {@code TreeMap}s, where Flink's states make none: batches
- * with merges, reads through snapshots, dropped and restored column families, odd keys.
+ * with merges, reads through snapshots, dropped and restored column families, odd keys, evictions.
  */
 class PagedRocksDBFuzz {
     private static final int STEPS = 300;
@@ -23,25 +23,27 @@ class PagedRocksDBFuzz {
         RocksDB.loadLibrary();
         String given = System.getProperty("fuzz.seed", "");
         if (!given.isEmpty()) {
-            run(Long.parseLong(given));
+            run(Long.parseLong(given), false);
+            run(Long.parseLong(given), true);
             return;
         }
         long deadline = System.nanoTime() + SECONDS.toNanos(Long.getLong("fuzz.seconds", 5L));
         for (long seed : FOUND) {
-            run(seed);
+            run(seed, false);
         }
         for (long seed = 1; seed <= FIXED; seed++) {
-            run(seed);
+            run(seed, false);
+            run(seed, true);
         }
         Random seeds = new Random();
         do {
-            run(seeds.nextLong());
+            run(seeds.nextLong(), seeds.nextBoolean());
         } while (System.nanoTime() < deadline);
     }
 
-    private static void run(long seed) throws Exception {
+    private static void run(long seed, boolean evicts) throws Exception {
         try (ScratchDirectory directory = new ScratchDirectory("paged");
-                PagedCalls calls = new PagedCalls(new Random(seed), directory.path())) {
+                PagedCalls calls = new PagedCalls(seed, directory.path(), evicts)) {
             for (int i = 0; i < STEPS; i++) {
                 calls.step();
             }

@@ -1,0 +1,266 @@
+package io.lazystate.paging;
+
+import io.lazystate.error.Where;
+import io.lazystate.manifest.StateLayout;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.StampedLock;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDBException;
+
+/**
+ * Changes which extents are resident: takes in what was linked, lets go of what is evicted.
+ *
+ * <p>A resident extent whose runs are known to hold all that was written to it becomes cold at
+ * once. Any other leaves: what is written to it from now on goes to the overlay, and it becomes
+ * cold with the first checkpoint that was captured after that, since this one has all its rows.
+ * Threads: the task thread, but for {@link #ask}. Cost: evicting moves no row.
+ */
+final class Residency {
+    private final StateRegistry states;
+    private final Overlay overlay;
+    private final Linker linker;
+    private final StaleRows stale;
+    private final PagingContext context;
+    private final Captures captures;
+    private final ReadOptions readOptions;
+
+    /** Held while rows change their place; readers of other threads then read again. */
+    private final StampedLock moves = new StampedLock();
+
+    private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
+    private volatile boolean due;
+    private boolean asRestored = true;
+    private long adopted;
+
+    Residency(
+            StateRegistry states,
+            Overlay overlay,
+            Linker linker,
+            StaleRows stale,
+            Captures captures,
+            PagingContext context,
+            ReadOptions readOptions) {
+        this.states = states;
+        this.overlay = overlay;
+        this.linker = linker;
+        this.stale = stale;
+        this.context = context;
+        this.captures = captures;
+        this.readOptions = readOptions;
+    }
+
+    StampedLock moves() {
+        return moves;
+    }
+
+    /** Whether there is something to settle. Threads: any. Cost: two fields. */
+    boolean isDue() {
+        return due || linker.hasLinked();
+    }
+
+    /** Has something done by the task thread at its next access. */
+    void ask(Runnable work) {
+        errands.add(work);
+        due = true;
+    }
+
+    /**
+     * Whether cold extents are what was restored: none became resident since, no checkpoint was
+     * adopted. Later, rows of the restored checkpoint may be older than those of the extents.
+     */
+    boolean isAsRestored() {
+        return asRestored;
+    }
+
+    void settle() {
+        moveLinked();
+        if (due) {
+            due = false;
+            Runnable work;
+            while ((work = errands.poll()) != null) {
+                work.run();
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ in
+
+    private void moveLinked() {
+        if (!linker.hasLinked()) {
+            return;
+        }
+        Linker.Linked linked;
+        while ((linked = linker.peek()) != null) {
+            if (states.contains(linked.state())) {
+                move(linked.state(), linked.lower(), linked.upper());
+            }
+            linker.remove();
+        }
+        if (states.allResident()) {
+            context.loader().dropCache();
+        }
+    }
+
+    /**
+     * Copies the overlay's rows, marks the extent resident, then drops them: wherever it fails,
+     * what is read is right, and the next access goes on from there.
+     */
+    private void move(PagedState state, byte[] lower, byte @Nullable [] upper) {
+        asRestored = false;
+        long stamp = moves.writeLock();
+        try {
+            if (!state.map().isResident(lower)) {
+                overlay.copy(state, lower, upper, readOptions);
+                state.setMap(state.map().withResident(lower, upper));
+                state.hotRows().remove(lower, upper);
+            }
+            overlay.forget(state, lower, upper, readOptions);
+        } catch (RocksDBException e) {
+            throw Natives.failed(
+                    PagedRocksDB.where(state), "moving rows written to a cold extent", e);
+        } finally {
+            moves.unlockWrite(stamp);
+        }
+    }
+
+    /** Makes the leaving extents of a state resident again. */
+    void recall(PagedState state) {
+        BitSet leaving = new BitSet();
+        for (int i = 0; i < state.map().size(); i++) {
+            leaving.set(i, state.map().isLeaving(i));
+        }
+        recall(state, leaving);
+    }
+
+    private void recall(PagedState state, BitSet leaving) {
+        leaving.stream()
+                .mapToObj(state.map()::extent)
+                .toList()
+                .forEach(extent -> move(state, extent.lower(), extent.upper()));
+    }
+
+    /** Drops a state with all its rows. */
+    void drop(PagedState state) throws RocksDBException {
+        asRestored = false;
+        linker.drop(state);
+        overlay.drop(state);
+    }
+
+    // ------------------------------------------------------------------ out
+
+    List<Evictable> evictable(Predicate<String> ofStates) {
+        List<Evictable> found = new ArrayList<>();
+        for (PagedState state : states.all()) {
+            if (ofStates.test(state.name())) {
+                ExtentMap map = state.map();
+                for (int i = 0; i < map.size(); i++) {
+                    if (map.isResident(i) && map.extent(i).runs() > 0) {
+                        found.add(new Evictable(state.name(), map.extent(i), state.isClean(i)));
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    /**
+     * Evicts extents; none while something is being fetched, which would be outdated.
+     *
+     * @param interval of changes that is running
+     */
+    void evict(List<Evictable> victims, long interval) {
+        Map<PagedState, BitSet> byState = new HashMap<>();
+        for (Evictable victim : victims) {
+            PagedState state = states.named(victim.state());
+            int index = state == null ? -1 : state.map().indexOf(victim.extent().lower());
+            if (state != null
+                    && state.map().extent(index).equals(victim.extent())
+                    && state.map().isResident(index)) {
+                byState.computeIfAbsent(state, s -> new BitSet()).set(index);
+            }
+        }
+        try {
+            linker.ifNothingIsPinned(
+                    () -> byState.forEach((state, extents) -> evict(state, extents, interval)));
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "evicting", e);
+        }
+    }
+
+    private void evict(PagedState state, BitSet extents, long interval) {
+        BitSet clean = new BitSet();
+        extents.stream().filter(state::isClean).forEach(clean::set);
+        long stamp = moves.writeLock();
+        try {
+            state.setMap(state.map().withLeaving(extents, interval));
+            becomeCold(state, clean);
+        } finally {
+            moves.unlockWrite(stamp);
+        }
+        context.metrics().evictions().add(extents.cardinality());
+    }
+
+    private void becomeCold(PagedState state, BitSet extents) {
+        // Known as stale before it is cold: nothing may be linked over it in between.
+        extents.stream().forEach(i -> stale.add(state, state.map().extent(i)));
+        state.setMap(state.map().withCold(extents));
+    }
+
+    /**
+     * Goes on from a completed checkpoint.
+     *
+     * @param cut the last interval of changes that it has
+     */
+    void adopt(Map<PagedState, StateLayout> layouts, long cut) {
+        asRestored = false;
+        // A joined extent is resident as a whole.
+        layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
+        long stamp = moves.writeLock();
+        try {
+            layouts.forEach(
+                    (state, layout) -> {
+                        state.adopt(layout, cut);
+                        becomeCold(state, state.map().savedBy(cut));
+                    });
+        } finally {
+            moves.unlockWrite(stamp);
+        }
+        adopted = cut;
+    }
+
+    /**
+     * Gives rows back that were written to cold extents and that the adopted checkpoint has, those
+     * written longest ago first; nothing while a view may read them.
+     *
+     * <p>What leaves has none there: it was resident then.
+     *
+     * @param wantedBytes of the local disk, about
+     */
+    void shrinkOverlay(double wantedBytes) {
+        try {
+            overlay.closeDropped();
+            if (captures.isEmpty()) {
+                double goal = overlay.fileBytes() - wantedBytes;
+                linker.ifNothingIsPinned(
+                        () -> {
+                            while (overlay.fileBytes() > goal && overlay.dropOldest(adopted)) {
+                                context.metrics().overlayDrops().increment();
+                                // A hot row that was written over there would count again.
+                                states.all().forEach(state -> state.setHotRows(HotRows.NONE));
+                                overlay.closeDropped();
+                            }
+                        });
+            }
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
+        }
+    }
+}
