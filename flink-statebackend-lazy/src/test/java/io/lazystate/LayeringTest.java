@@ -22,6 +22,7 @@ class LayeringTest {
                     "checkpoint",
                     "snapshot",
                     "restore",
+                    "prefetch",
                     "paging",
                     "loading",
                     "manifest",

@@ -17,6 +17,9 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
+import io.lazystate.prefetch.HeapTimerQueueFactory;
+import io.lazystate.prefetch.RowsOfTimers;
+import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
@@ -50,7 +53,10 @@ import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
 import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
+import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
+import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.PriorityComparable;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
@@ -60,7 +66,7 @@ import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
 import org.apache.flink.runtime.state.StreamCompressionDecorator;
-import org.apache.flink.runtime.state.heap.HeapPriorityQueueSetFactory;
+import org.apache.flink.runtime.state.heap.HeapPriorityQueueElement;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
@@ -343,6 +349,7 @@ final class BackendAssembly<K> {
                                 checkpointMetrics),
                         ttlFilters::expiries);
         Migrations migrations = new Migrations(database.states(), whole);
+        TimerPrefetch<K> prefetch = prefetch(database, keySerializer);
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),
@@ -383,10 +390,46 @@ final class BackendAssembly<K> {
                     boolean allowFutureMetadataUpdates)
                     throws Exception {
                 migrations.before(descriptor);
-                return super.createOrUpdateInternalState(
-                        namespaceSerializer, descriptor, transforms, allowFutureMetadataUpdates);
+                T state =
+                        super.createOrUpdateInternalState(
+                                namespaceSerializer,
+                                descriptor,
+                                transforms,
+                                allowFutureMetadataUpdates);
+                prefetch.stateRegistered();
+                return state;
+            }
+
+            @Override
+            public <T extends HeapPriorityQueueElement & PriorityComparable<? super T> & Keyed<?>>
+                    KeyGroupedInternalPriorityQueue<T> create(
+                            String name,
+                            TypeSerializer<T> serializer,
+                            boolean allowFutureMetadataUpdates) {
+                return prefetch.observe(
+                        name,
+                        serializer,
+                        super.create(name, serializer, allowFutureMetadataUpdates));
             }
         };
+    }
+
+    private TimerPrefetch<K> prefetch(
+            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+        RowsOfTimers<K> rows =
+                new RowsOfTimers<>(
+                        database.paged().ahead(),
+                        database::keyValueStates,
+                        keySerializer.currentSchemaSerializer().duplicate(),
+                        keyGroupPrefixBytes,
+                        parameters.getNumberOfKeyGroups());
+        return new TimerPrefetch<>(
+                rows,
+                parameters.getKeyGroupRange(),
+                keyGroupPrefixBytes,
+                settings.prefetch(),
+                System::currentTimeMillis,
+                metrics);
     }
 
     private PriorityQueueSetFactory queues(
@@ -394,10 +437,8 @@ final class BackendAssembly<K> {
             RocksDBWriteBatchWrapper batch,
             RocksDBManualCompactionManager compactions) {
         if (local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP) {
-            return new HeapPriorityQueueSetFactory(
-                    parameters.getKeyGroupRange(),
-                    parameters.getNumberOfKeyGroups(),
-                    LocalDatabase.HEAP_QUEUE_CAPACITY);
+            return new HeapTimerQueueFactory(
+                    parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups());
         }
         return FlinkInternals.rocksQueues(
                 new FlinkInternals.Queues(

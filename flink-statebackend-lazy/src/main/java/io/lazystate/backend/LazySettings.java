@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.prefetch.PrefetchSettings;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.S3Limits;
 import java.io.Serializable;
@@ -25,6 +26,7 @@ record LazySettings(
         Duration maxBlockingTime,
         long autoEagerBelowBytes,
         int loaderThreads,
+        PrefetchSettings prefetch,
         S3Limits s3)
         implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -47,7 +49,15 @@ record LazySettings(
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
+                prefetch(config),
                 s3(config));
+    }
+
+    private static PrefetchSettings prefetch(ReadableConfig config) {
+        return new PrefetchSettings(
+                config.get(LazyStateOptions.PREFETCH_ENABLED),
+                config.get(LazyStateOptions.PREFETCH_LOOKAHEAD).toMillis(),
+                atLeast(1, config, LazyStateOptions.PREFETCH_MAX_TIMERS));
     }
 
     private static S3Limits s3(ReadableConfig config) {

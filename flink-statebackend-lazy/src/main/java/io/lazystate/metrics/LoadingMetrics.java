@@ -33,6 +33,9 @@ public final class LoadingMetrics {
     private final LongAdder filteredReads = new LongAdder();
     private final LongAdder hotRowsLoaded = new LongAdder();
     private final LongAdder hotReads = new LongAdder();
+    private final LongAdder aheadUsed = new LongAdder();
+    private final LongAdder aheadUnused = new LongAdder();
+    private final LongAdder timersPredicted = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
@@ -82,7 +85,7 @@ public final class LoadingMetrics {
         return recovery;
     }
 
-    /** Pages that are being fetched. */
+    /** Pages that are being fetched, or wait for their turn. */
     public LongAdder pendingPages() {
         return pendingPages;
     }
@@ -132,6 +135,28 @@ public final class LoadingMetrics {
         return hotReads;
     }
 
+    /** Pages that were predicted, and used before they left the cache. */
+    public LongAdder aheadUsed() {
+        return aheadUsed;
+    }
+
+    /** Pages that were predicted, and left the cache unused. */
+    public LongAdder aheadUnused() {
+        return aheadUnused;
+    }
+
+    /** Timers whose rows were looked for before they fired. */
+    public LongAdder timersPredicted() {
+        return timersPredicted;
+    }
+
+    /** The share of the predicted pages that were used; 1 while none is decided. */
+    public double preloadEffectiveness() {
+        long used = aheadUsed.sum();
+        long decided = used + aheadUnused.sum();
+        return decided == 0 ? 1.0 : (double) used / (double) decided;
+    }
+
     /**
      * Registers the counters, and gauges for what the paging layer knows.
      *
@@ -153,6 +178,8 @@ public final class LoadingMetrics {
         gauge(group, "filteredReads", filteredReads::sum);
         gauge(group, "hotRowsLoaded", hotRowsLoaded::sum);
         gauge(group, "hotReads", hotReads::sum);
+        gauge(group, "timersPredicted", timersPredicted::sum);
+        group.gauge("preloadEffectiveness", (Gauge<Double>) this::preloadEffectiveness);
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));

@@ -62,6 +62,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Overlay overlay;
     private final ColdReader cold;
     private final Linker linker;
+    private final RowsAhead ahead;
     private final HotKeys hotKeys = new HotKeys();
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
     private final ReadOptions readOptions = new ReadOptions();
@@ -91,6 +92,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
                         writeOptions);
         this.cold = new ColdReader(context.loader(), context.metrics());
         this.linker = new Linker(opened, states, context);
+        this.ahead =
+                new RowsAhead(
+                        this,
+                        states,
+                        context.loader(),
+                        new AtHandReader(context.loader(), context.metrics()));
     }
 
     // ------------------------------------------------------------------ column families
@@ -237,15 +244,30 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
+        return iterator(state, map, options, cold);
+    }
+
+    /** An iterator of the task thread that ends, with an exception, at a page that is not here. */
+    RocksIterator iteratorAtHand(PagedState state, AtHandReader atHand) {
+        return iterator(state, state.map(), readOptions, atHand);
+    }
+
+    private RocksIterator iterator(
+            PagedState state, ExtentMap map, ReadOptions options, ColdReader reader) {
         RocksIterator main = raw.newIterator(state.handle(), options);
         if (map.allResident()) {
             return main;
         }
         RocksIterator overlaid = overlay.iterator(options);
         PagedIterator iterator =
-                new PagedIterator(this, state, map, main, overlaid, cold, captures);
+                new PagedIterator(this, state, map, main, overlaid, reader, captures);
         captures.add(iterator, map);
         return iterator;
+    }
+
+    /** Where rows are named that will be read soon. */
+    public RowsAhead ahead() {
+        return ahead;
     }
 
     // ------------------------------------------------------------------ writes
@@ -482,6 +504,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             if (!state.map().isResident(linked.lower())) {
                 overlay.copy(state, linked.lower(), linked.upper(), readOptions, writeOptions);
                 state.setMap(state.map().withResident(linked.lower(), linked.upper()));
+                ahead.forget(state.map().extent(state.map().indexOf(linked.lower())));
                 state.hotRows().remove(linked.lower(), linked.upper());
             }
             overlay.forget(state, linked.lower(), linked.upper(), readOptions, writeOptions);

@@ -1,0 +1,161 @@
+package io.lazystate.backend;
+
+import io.lazystate.metrics.LoadCause;
+import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.store.CountingReader;
+import io.lazystate.store.RangedReader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.storage.FileSystemCheckpointStorage;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.apache.flink.util.IOUtils;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One of Flink's operators on a backend of ours, in Flink's test harness: numbers come in, keyed by
+ * themselves, strings go out.
+ *
+ * <p>Every read from the store is counted; closing disposes the backend.
+ */
+final class OperatorTask implements AutoCloseable {
+    static final int MAX_PARALLELISM = 128;
+    private static final int PATIENCE_SECONDS = 60;
+
+    /** Makes the operator anew for each task. */
+    @FunctionalInterface
+    interface Operators {
+        OneInputStreamOperator<Long, String> make() throws Exception;
+    }
+
+    /** What tasks of a test have in common. */
+    record Setup(Operators operators, Path checkpoints, Configuration config) {}
+
+    private final KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness;
+    private final CountingPorts ports;
+
+    private OperatorTask(
+            KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness,
+            CountingPorts ports) {
+        this.harness = harness;
+        this.ports = ports;
+    }
+
+    static OperatorTask start(Setup setup) throws Exception {
+        return restore(setup, null);
+    }
+
+    static OperatorTask restore(Setup setup, @Nullable OperatorSubtaskState state)
+            throws Exception {
+        return restore(setup, state, 1, 0, store -> store);
+    }
+
+    /** A task that is one of several. */
+    static OperatorTask restore(
+            Setup setup,
+            @Nullable OperatorSubtaskState state,
+            int parallelism,
+            int subtask,
+            UnaryOperator<RangedReader> store)
+            throws Exception {
+        CountingPorts ports = new CountingPorts(store);
+        KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        setup.operators.make(),
+                        value -> value,
+                        Types.LONG,
+                        MAX_PARALLELISM,
+                        parallelism,
+                        subtask);
+        harness.setStateBackend(
+                new LazyStateBackend(ports)
+                        .configure(setup.config, OperatorTask.class.getClassLoader()));
+        harness.setCheckpointStorage(new FileSystemCheckpointStorage(setup.checkpoints.toUri(), 0));
+        harness.setup();
+        OperatorTask task = new OperatorTask(harness, ports);
+        try {
+            if (state != null) {
+                harness.initializeState(
+                        AbstractStreamOperatorTestHarness.repartitionOperatorState(
+                                state, MAX_PARALLELISM, 1, parallelism, subtask));
+            }
+            harness.open();
+        } catch (Exception e) {
+            task.close();
+            throw e;
+        }
+        return task;
+    }
+
+    KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness() {
+        return harness;
+    }
+
+    LoadingMetrics metrics() {
+        return ports.metrics;
+    }
+
+    CountingReader reads() {
+        return ports.reader;
+    }
+
+    long faults() {
+        return ports.metrics.faults().sum();
+    }
+
+    long prefetchedPages() {
+        return ports.metrics.pages(LoadCause.PREFETCH).sum();
+    }
+
+    /** Returns when every page is here that was asked for. */
+    OperatorTask settled() {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (ports.metrics.pendingPages().sum() > 0) {
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException("Pages do not arrive");
+            }
+            LockSupport.parkNanos(100_000);
+        }
+        return this;
+    }
+
+    /** The results so far, sorted. */
+    List<String> results() {
+        List<String> results = new ArrayList<>(harness.extractOutputValues());
+        results.sort(null);
+        return results;
+    }
+
+    @Override
+    public void close() {
+        IOUtils.closeQuietly(harness);
+    }
+
+    private static final class CountingPorts implements Ports {
+        private static final long serialVersionUID = 1L;
+        private final transient CountingReader reader;
+        private final transient LoadingMetrics metrics = new LoadingMetrics();
+
+        CountingPorts(UnaryOperator<RangedReader> store) {
+            reader = new CountingReader(store.apply(DEFAULT.reader()));
+        }
+
+        @Override
+        public RangedReader reader() {
+            return reader;
+        }
+
+        @Override
+        public LoadingMetrics metrics() {
+            return metrics;
+        }
+    }
+}
