@@ -140,6 +140,11 @@ public final class PageLoader {
         return fetched;
     }
 
+    /** A page that is in the cache, for its use; or null. */
+    public @Nullable Page atHand(PageId id) {
+        return cache.get(id);
+    }
+
     /** A page that is in the cache, or null. To look is not to use it. */
     public @Nullable Page cached(PageId id) {
         return cache.look(id);

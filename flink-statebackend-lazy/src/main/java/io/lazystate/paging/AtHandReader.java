@@ -90,7 +90,7 @@ final class AtHandReader extends ColdReader {
     void countCrossing() {}
 
     private @Nullable Page pageAtHand(Run run, int page) {
-        Page here = loader.cached(new PageId(run, page));
+        Page here = loader.atHand(new PageId(run, page));
         if (here == null) {
             int end = Math.min(run.meta().pageCount(), page + PAGES_AHEAD);
             for (int next = page; next < end; next++) {

@@ -6,6 +6,7 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.paging.AtHandReader.NotHere;
 import io.lazystate.run.KeyFilter;
+import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
 import java.util.ArrayList;
@@ -112,31 +113,44 @@ public final class RowsAhead {
                 return;
             }
             for (Run run : ColdReader.candidates(map.extent(index), key)) {
-                withTable(run, table -> pagesOf(run, table, key, true));
+                withTable(run, table -> pageOf(run, table, key));
             }
         }
 
         /** Notes that the rows with a prefix will be read, or some of them. */
         public void wantPrefix(byte[] prefix) {
             ExtentMap map = state.map();
-            for (int i = map.indexOf(prefix); i < map.size(); i++) {
+            boolean more = true;
+            for (int i = map.indexOf(prefix); i < map.size() && more; i++) {
                 Extent extent = map.extent(i);
-                if (i > map.indexOf(prefix) && !startsWith(extent.lower(), prefix)) {
-                    return;
-                }
                 if (!map.isResident(i)) {
                     wantPrefix(extent, prefix);
                 }
+                // An iterator that comes to the end of an extent looks at the next one's first row.
+                more = startsWith(extent.lower(), prefix) || isInLastPage(extent, prefix);
             }
         }
 
+        private static boolean isInLastPage(Extent extent, byte[] prefix) {
+            Run base = extent.base();
+            PageTable table = base == null ? null : base.pageTable();
+            if (table == null || Arrays.compareUnsigned(extent.lower(), prefix) > 0) {
+                return false;
+            }
+            PageRef last = table.page(table.pages() - 1);
+            return Arrays.compareUnsigned(last.firstKey(), prefix) <= 0
+                    || startsWith(last.firstKey(), prefix);
+        }
+
         private void wantPrefix(Extent extent, byte[] prefix) {
+            boolean before = Arrays.compareUnsigned(prefix, extent.lower()) < 0;
+            byte[] from = before ? extent.lower() : prefix;
             for (Run run : ColdReader.newestFirst(extent)) {
                 byte[] first = run.meta().firstKey();
                 boolean starts =
-                        Arrays.compareUnsigned(first, prefix) <= 0 || startsWith(first, prefix);
-                if (starts && Arrays.compareUnsigned(run.meta().lastKey(), prefix) >= 0) {
-                    withTable(run, table -> pagesOf(run, table, prefix, false));
+                        Arrays.compareUnsigned(first, from) <= 0 || startsWith(first, from);
+                if (starts && Arrays.compareUnsigned(run.meta().lastKey(), from) >= 0) {
+                    withTable(run, table -> pagesOf(run, table, from, prefix));
                 }
             }
         }
@@ -207,21 +221,23 @@ public final class RowsAhead {
         }
     }
 
-    private static List<PageId> pagesOf(Run run, PageTable table, byte[] key, boolean exact) {
+    /** The page that may hold a key, unless the filter, which may have come since, says no. */
+    private static List<PageId> pageOf(Run run, PageTable table, byte[] key) {
+        int page = table.pageFor(key);
+        KeyFilter filter = run.filter();
+        return page >= 0 && (filter == null || filter.mightContain(key))
+                ? List.of(new PageId(run, page))
+                : List.of();
+    }
+
+    /** The pages from a key on that may hold rows with a prefix, one at the least. */
+    private static List<PageId> pagesOf(Run run, PageTable table, byte[] from, byte[] prefix) {
         List<PageId> pages = new ArrayList<>();
-        int page = Math.max(exact ? -1 : 0, table.pageFor(key));
-        if (page >= 0) {
-            KeyFilter filter = run.filter(); // may have come since
-            if (!exact || filter == null || filter.mightContain(key)) {
-                pages.add(new PageId(run, page));
-            }
-        }
-        if (!exact) {
-            int end = Math.min(table.pages(), page + MAX_PAGES_A_PREFIX);
-            while (++page < end && startsWith(table.page(page).firstKey(), key)) {
-                pages.add(new PageId(run, page));
-            }
-        }
+        int page = Math.max(0, table.pageFor(from));
+        int end = Math.min(table.pages(), page + MAX_PAGES_A_PREFIX);
+        do {
+            pages.add(new PageId(run, page));
+        } while (++page < end && startsWith(table.page(page).firstKey(), prefix));
         return pages;
     }
 

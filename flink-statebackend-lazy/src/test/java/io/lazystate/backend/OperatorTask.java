@@ -22,13 +22,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One of Flink's operators on a backend of ours, in Flink's test harness: numbers come in, keyed by
- * themselves, strings go out.
+ * their names, strings go out.
  *
  * <p>Every read from the store is counted; closing disposes the backend.
  */
 final class OperatorTask implements AutoCloseable {
     static final int MAX_PARALLELISM = 128;
     private static final int PATIENCE_SECONDS = 60;
+
+    /** Runs in the task thread before each result. */
+    private static Runnable beforeResults = () -> {};
 
     /** Makes the operator anew for each task. */
     @FunctionalInterface
@@ -39,14 +42,18 @@ final class OperatorTask implements AutoCloseable {
     /** What tasks of a test have in common. */
     record Setup(Operators operators, Path checkpoints, Configuration config) {}
 
-    private final KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness;
+    private final KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness;
     private final CountingPorts ports;
 
     private OperatorTask(
-            KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness,
+            KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness,
             CountingPorts ports) {
         this.harness = harness;
         this.ports = ports;
+    }
+
+    static String key(long value) {
+        return "key " + value;
     }
 
     static OperatorTask start(Setup setup) throws Exception {
@@ -67,11 +74,11 @@ final class OperatorTask implements AutoCloseable {
             UnaryOperator<RangedReader> store)
             throws Exception {
         CountingPorts ports = new CountingPorts(store);
-        KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness =
+        KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         setup.operators.make(),
-                        value -> value,
-                        Types.LONG,
+                        OperatorTask::key,
+                        Types.STRING,
                         MAX_PARALLELISM,
                         parallelism,
                         subtask);
@@ -95,7 +102,7 @@ final class OperatorTask implements AutoCloseable {
         return task;
     }
 
-    KeyedOneInputStreamOperatorTestHarness<Long, Long, String> harness() {
+    KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness() {
         return harness;
     }
 
@@ -127,6 +134,20 @@ final class OperatorTask implements AutoCloseable {
         return this;
     }
 
+    /**
+     * From now on whatever was asked for arrives before the next result is computed, so that it
+     * does not depend on the machine who comes first.
+     */
+    OperatorTask settledBeforeResults() {
+        beforeResults = this::settled;
+        return this;
+    }
+
+    /** Called by operators before they compute a result. */
+    static void beforeResult() {
+        beforeResults.run();
+    }
+
     /** The results so far, sorted. */
     List<String> results() {
         List<String> results = new ArrayList<>(harness.extractOutputValues());
@@ -136,6 +157,7 @@ final class OperatorTask implements AutoCloseable {
 
     @Override
     public void close() {
+        beforeResults = () -> {};
         IOUtils.closeQuietly(harness);
     }
 
