@@ -33,8 +33,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -128,6 +131,9 @@ final class BackendAssembly<K> {
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
 
+    /** What the job's owner gave to name keys. */
+    private List<PreloadKeys> preloadKeys = List.of();
+
     /** Makes a state resident, by name; nothing to do unless extents of ours were restored. */
     private Consumer<String> whole = state -> {};
 
@@ -172,6 +178,10 @@ final class BackendAssembly<K> {
             cancel.registerCloseable(reader::release);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
+            preloadKeys =
+                    PreloadKeysClasses.instances(
+                            settings.preloadKeys(),
+                            parameters.getEnv().getUserCodeClassLoader().asClassLoader());
             prepareDirectories();
             StateSerializerProvider<K> keySerializer =
                     StateSerializerProvider.fromNewRegisteredSerializer(
@@ -256,7 +266,8 @@ final class BackendAssembly<K> {
                         hydrator(db),
                         settings,
                         metrics.recovery(),
-                        threads);
+                        threads,
+                        keyPreload(database, keySerializer));
         restored.warnOfUnknownStates(database.states().keySet());
         whole = restored::loadWhole;
         long loadingStart = System.nanoTime();
@@ -272,6 +283,34 @@ final class BackendAssembly<K> {
                 loaded);
         durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
         restored.warm();
+    }
+
+    private KeyPreload<K> keyPreload(
+            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+        Environment env = parameters.getEnv();
+        Set<String> states = new LinkedHashSet<>();
+        database.keyValueStates().forEach(state -> states.add(state.getName()));
+        settings.preloadStates().forEach(states::remove); // they come as a whole
+        PreloadKeys.Scope scope =
+                new PreloadKeys.Scope(
+                        parameters.getOperatorIdentifier(),
+                        env.getTaskInfo().getTaskName(),
+                        env.getTaskInfo().getIndexOfThisSubtask(),
+                        env.getTaskInfo().getNumberOfParallelSubtasks(),
+                        parameters.getKeyGroupRange().getStartKeyGroup(),
+                        parameters.getKeyGroupRange().getEndKeyGroup(),
+                        parameters.getNumberOfKeyGroups(),
+                        Collections.unmodifiableSet(states));
+        return new KeyPreload<>(
+                preloadKeys,
+                new NamedKeys<>(
+                        scope,
+                        keySerializer.currentSchemaSerializer().duplicate(),
+                        keyGroupPrefixBytes),
+                database.paged(),
+                threads,
+                env.getUserCodeClassLoader().asClassLoader(),
+                metrics);
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */

@@ -80,6 +80,16 @@ public final class LazyStateOptions {
                             "Names of states that are loaded before the task runs, in modes HYBRID"
                                     + " and AUTO, and hydrated first.");
 
+    public static final ConfigOption<List<String>> PRELOAD_KEYS =
+            ConfigOptions.key("state.backend.lazy.preload.keys")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Classes that name keys whose rows are loaded before the task runs, in"
+                                    + " modes HYBRID and AUTO: implementations of PreloadKeys in"
+                                    + " the job's jar.");
+
     public static final ConfigOption<Boolean> PREFETCH_ENABLED =
             ConfigOptions.key("state.backend.lazy.prefetch.enabled")
                     .booleanType()

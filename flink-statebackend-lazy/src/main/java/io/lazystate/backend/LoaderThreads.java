@@ -3,14 +3,16 @@ package io.lazystate.backend;
 import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.SharedLoader;
 import java.io.Closeable;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What loads for one keyed backend: its share of the TaskManager's loader, and a thread of its own
- * that hydrates.
+ * What loads for one keyed backend: its share of the TaskManager's loader, a thread of its own that
+ * hydrates, and one that asks the job which keys to load.
  *
  * <p>Closing interrupts both and waits for them, {@link #CLOSE_SECONDS} at the most, also if the
  * closing thread is interrupted.
@@ -21,7 +23,7 @@ final class LoaderThreads implements Closeable {
     private static final long CLOSE_SECONDS = 30;
 
     private final SharedLoader.Client client;
-    private @Nullable Thread hydrator;
+    private final List<Thread> started = new ArrayList<>();
     private boolean closed;
 
     /**
@@ -41,45 +43,58 @@ final class LoaderThreads implements Closeable {
     }
 
     /** Runs the hydrator in the background until it is done or this is closed. */
-    synchronized void startHydrator(Work work) {
-        if (closed) {
-            return;
-        }
-        Thread thread =
-                new Thread(
-                        () -> {
-                            try {
-                                work.run();
-                            } catch (InterruptedException e) {
-                                LOG.debug("The task ended before hydration began");
-                            }
-                        },
-                        "lazy-state-hydrator");
+    void startHydrator(Work work) {
+        start(
+                "lazy-state-hydrator",
+                null,
+                () -> {
+                    try {
+                        work.run();
+                    } catch (InterruptedException e) {
+                        LOG.debug("The task ended before hydration began");
+                    }
+                });
+    }
+
+    /**
+     * Runs something in a thread of its own, which is interrupted when this is closed.
+     *
+     * @param classes of whose code it runs; null for ours
+     * @return the thread; not started if this is closed
+     */
+    synchronized Thread start(String name, @Nullable ClassLoader classes, Runnable work) {
+        Thread thread = new Thread(work, name);
         thread.setDaemon(true);
-        thread.start();
-        hydrator = thread;
+        if (classes != null) {
+            thread.setContextClassLoader(classes);
+        }
+        if (!closed) {
+            thread.start();
+            started.add(thread);
+        }
+        return thread;
     }
 
     @Override
     public synchronized void close() {
         closed = true;
-        if (hydrator != null) {
-            hydrator.interrupt();
-        }
+        started.forEach(Thread::interrupt);
         client.close();
         // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
         // that the database is closed and the files of these threads are deleted.
         boolean interrupted = Thread.interrupted();
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-        while (hydrator != null && hydrator.isAlive() && System.nanoTime() < deadline) {
-            try {
-                TimeUnit.NANOSECONDS.timedJoin(hydrator, deadline - System.nanoTime());
-            } catch (InterruptedException e) {
-                interrupted = true;
+        for (Thread thread : started) {
+            while (thread.isAlive() && System.nanoTime() < deadline) {
+                try {
+                    TimeUnit.NANOSECONDS.timedJoin(thread, deadline - System.nanoTime());
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
             }
-        }
-        if (hydrator != null && hydrator.isAlive()) {
-            LOG.warn("The hydrator did not end when it was interrupted");
+            if (thread.isAlive()) {
+                LOG.warn("{} did not end when it was interrupted", thread.getName());
+            }
         }
         if (interrupted) {
             Thread.currentThread().interrupt();

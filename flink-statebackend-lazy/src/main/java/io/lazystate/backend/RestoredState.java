@@ -6,9 +6,11 @@ import io.lazystate.loading.Hydrator;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.metrics.RecoveryMetrics;
 import io.lazystate.paging.PagedRocksDB;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,6 +32,7 @@ final class RestoredState {
     private final LazySettings settings;
     private final RecoveryMetrics metrics;
     private final LoaderThreads threads;
+    private final KeyPreload<?> keys;
 
     /**
      * @param operator whose state it is, for the log
@@ -40,13 +43,15 @@ final class RestoredState {
             Hydrator hydrator,
             LazySettings settings,
             RecoveryMetrics metrics,
-            LoaderThreads threads) {
+            LoaderThreads threads,
+            KeyPreload<?> keys) {
         this.operator = operator;
         this.db = db;
         this.hydrator = hydrator;
         this.settings = settings;
         this.metrics = metrics;
         this.threads = threads;
+        this.keys = keys;
     }
 
     /** Says which states the configuration names and the checkpoint does not have. */
@@ -77,10 +82,10 @@ final class RestoredState {
                 if (mode == settings.loadingMode()) {
                     hydrator.hydrate(state -> true, () -> true);
                 } else { // AUTO chose it
-                    preload(state -> true);
+                    preload(state -> true, settings.maxBlockingTime());
                 }
             }
-            case HYBRID -> preload(settings.preloadStates()::contains);
+            case HYBRID -> preloadKeysAndStates();
             case LAZY, AUTO -> {}
         }
         db.settle();
@@ -90,14 +95,30 @@ final class RestoredState {
                 mode, settings, left.size(), cold.size(), bytes(left), bytes(cold));
     }
 
+    /** The keys first: they are few, and the states may take all the time there is. */
+    private void preloadKeysAndStates() {
+        long start = System.nanoTime();
+        LongSupplier nanosLeft =
+                () -> settings.maxBlockingTime().toNanos() - (System.nanoTime() - start);
+        if (!keys.load(nanosLeft)) {
+            warnOfExpiry();
+        }
+        Duration left = Duration.ofNanos(Math.max(0, nanosLeft.getAsLong()));
+        preload(settings.preloadStates()::contains, left);
+    }
+
+    private void warnOfExpiry() {
+        LOG.warn(
+                "{} was reached by {}; what is not loaded yet is loaded lazily",
+                LazyStateOptions.MAX_BLOCKING_TIME.key(),
+                operator);
+    }
+
     /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
-    private void preload(Predicate<String> states) {
-        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
+    private void preload(Predicate<String> states, Duration atMost) {
+        Hydrator.Preloaded preloaded = hydrator.preload(states, atMost);
         if (preloaded.expired()) {
-            LOG.warn(
-                    "{} was reached by {}; what is not loaded yet is loaded lazily",
-                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
-                    operator);
+            warnOfExpiry();
         }
         LazyStateException failure = preloaded.firstFailure();
         if (failure != null) {

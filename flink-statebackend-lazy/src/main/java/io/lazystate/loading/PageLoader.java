@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -155,9 +156,12 @@ public final class PageLoader {
      * takes at most half of the page cache, so that it does not drive itself out.
      */
     public long roomAhead() {
-        return cache.maxBytes() / SHARE_AHEAD
-                - cache.aheadBytes()
-                - heapBytes(storedBytesAhead.sum());
+        return maxBytesAhead() - cache.aheadBytes() - heapBytes(storedBytesAhead.sum());
+    }
+
+    /** Half of the page cache: what may be fetched ahead of its use. */
+    public long maxBytesAhead() {
+        return cache.maxBytes() / SHARE_AHEAD;
     }
 
     /** Heap bytes that pages of so many stored bytes take, as a guess. */
@@ -166,14 +170,50 @@ public final class PageLoader {
     }
 
     /** What was asked for and is on its way. */
-    @FunctionalInterface
-    public interface Arrival {
+    public static final class Arrival {
+        private final List<? extends CompletableFuture<?>> wave;
+
+        private Arrival(List<? extends CompletableFuture<?>> wave) {
+            this.wave = wave;
+        }
+
         /**
          * Waits until everything is here.
          *
          * @throws LazyStateException as of the reads
          */
-        void await();
+        public void await() {
+            wave.forEach(Futures::await);
+        }
+
+        /**
+         * Waits until everything is here or has failed, for as long as there is time.
+         *
+         * @return false if time ran out
+         * @throws LazyStateException CLOSED if interrupted
+         */
+        public boolean awaitDone(LongSupplier nanosLeft) {
+            for (CompletableFuture<?> one : wave) {
+                if (!Futures.awaitDone(one, Math.max(0, nanosLeft.getAsLong()))) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        /** An error of one of the reads so far, or null. */
+        public @Nullable LazyStateException failure() {
+            for (CompletableFuture<?> one : wave) {
+                if (one.isCompletedExceptionally()) {
+                    try {
+                        Futures.await(one);
+                    } catch (LazyStateException e) {
+                        return e;
+                    }
+                }
+            }
+            return null;
+        }
     }
 
     /** Starts to fetch pages into the cache for a restore, which waits for them. */
@@ -208,7 +248,7 @@ public final class PageLoader {
                         from = wanted.nextSetBit(end);
                     }
                 });
-        return () -> wave.forEach(Futures::await);
+        return new Arrival(wave);
     }
 
     /** Starts to fetch the filters of the pages' runs that are not here. Nobody waits for them. */
@@ -226,8 +266,12 @@ public final class PageLoader {
 
     /** Starts to fetch the page tables that are not here, each with one ranged read. */
     public Arrival prefetchPageTables(Collection<Run> runs) {
-        List<CompletableFuture<PageTable>> wave = fetchPageTables(runs, LoadCause.DEMAND);
-        return () -> wave.forEach(Futures::await);
+        return prefetchPageTables(runs, LoadCause.DEMAND);
+    }
+
+    /** As above, for another cause. */
+    public Arrival prefetchPageTables(Collection<Run> runs, LoadCause cause) {
+        return new Arrival(fetchPageTables(runs, cause));
     }
 
     /** Gives the cache's memory back, when nothing is cold any more. */

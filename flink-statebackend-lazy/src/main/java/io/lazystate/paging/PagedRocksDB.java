@@ -270,6 +270,15 @@ public final class PagedRocksDB extends GuardedRocksDB {
         return ahead;
     }
 
+    /** Where rows are named that are wanted from the start. */
+    public NamedRows namedRows() {
+        return new NamedRows(
+                this,
+                states,
+                context.loader(),
+                new AtHandReader(context.loader(), context.metrics()));
+    }
+
     // ------------------------------------------------------------------ writes
 
     @Override

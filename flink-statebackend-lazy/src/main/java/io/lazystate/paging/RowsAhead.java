@@ -6,7 +6,6 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.paging.AtHandReader.NotHere;
 import io.lazystate.run.KeyFilter;
-import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
 import java.util.ArrayList;
@@ -27,9 +26,6 @@ import org.rocksdb.RocksIterator;
  */
 @Internal
 public final class RowsAhead {
-    /** Pages of one run that the rows with one prefix may cost. */
-    private static final int MAX_PAGES_A_PREFIX = 8;
-
     private final PagedRocksDB db;
     private final StateRegistry states;
     private final PageLoader loader;
@@ -119,40 +115,11 @@ public final class RowsAhead {
 
         /** Notes that the rows with a prefix will be read, or some of them. */
         public void wantPrefix(byte[] prefix) {
-            ExtentMap map = state.map();
-            boolean more = true;
-            for (int i = map.indexOf(prefix); i < map.size() && more; i++) {
-                Extent extent = map.extent(i);
-                if (!map.isResident(i)) {
-                    wantPrefix(extent, prefix);
-                }
-                // An iterator that comes to the end of an extent looks at the next one's first row.
-                more = startsWith(extent.lower(), prefix) || isInLastPage(extent, prefix);
-            }
-        }
-
-        private static boolean isInLastPage(Extent extent, byte[] prefix) {
-            Run base = extent.base();
-            PageTable table = base == null ? null : base.pageTable();
-            if (table == null || Arrays.compareUnsigned(extent.lower(), prefix) > 0) {
-                return false;
-            }
-            PageRef last = table.page(table.pages() - 1);
-            return Arrays.compareUnsigned(last.firstKey(), prefix) <= 0
-                    || startsWith(last.firstKey(), prefix);
-        }
-
-        private void wantPrefix(Extent extent, byte[] prefix) {
-            boolean before = Arrays.compareUnsigned(prefix, extent.lower()) < 0;
-            byte[] from = before ? extent.lower() : prefix;
-            for (Run run : ColdReader.newestFirst(extent)) {
-                byte[] first = run.meta().firstKey();
-                boolean starts =
-                        Arrays.compareUnsigned(first, from) <= 0 || startsWith(first, from);
-                if (starts && Arrays.compareUnsigned(run.meta().lastKey(), from) >= 0) {
-                    withTable(run, table -> pagesOf(run, table, from, prefix));
-                }
-            }
+            PrefixPages.forEachRun(
+                    state.map(),
+                    prefix,
+                    (run, from) ->
+                            withTable(run, table -> PrefixPages.in(run, table, from, prefix)));
         }
 
         private boolean isAtHand(byte[] key) {
@@ -178,7 +145,7 @@ public final class RowsAhead {
                 rows.seek(Arrays.copyOf(after, after.length + 1));
                 while (keys.size() < most && rows.isValid()) {
                     byte[] key = rows.key();
-                    if (!startsWith(key, prefix)) {
+                    if (!PrefixPages.startsWith(key, prefix)) {
                         break;
                     }
                     keys.add(key);
@@ -228,21 +195,5 @@ public final class RowsAhead {
         return page >= 0 && (filter == null || filter.mightContain(key))
                 ? List.of(new PageId(run, page))
                 : List.of();
-    }
-
-    /** The pages from a key on that may hold rows with a prefix, one at the least. */
-    private static List<PageId> pagesOf(Run run, PageTable table, byte[] from, byte[] prefix) {
-        List<PageId> pages = new ArrayList<>();
-        int page = Math.max(0, table.pageFor(from));
-        int end = Math.min(table.pages(), page + MAX_PAGES_A_PREFIX);
-        do {
-            pages.add(new PageId(run, page));
-        } while (++page < end && startsWith(table.page(page).firstKey(), prefix));
-        return pages;
-    }
-
-    private static boolean startsWith(byte[] key, byte[] prefix) {
-        return key.length >= prefix.length
-                && Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length);
     }
 }

@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import java.time.Duration;
 import java.util.Random;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -28,6 +29,11 @@ final class FuzzSettings {
         config.set(
                 LazyStateOptions.PAGE_CACHE_SIZE,
                 new MemorySize(pick(random, 1, 300, 5000, 1 << 20)));
+        config.set(LazyStateOptions.PREFETCH_ENABLED, random.nextInt(4) > 0);
+        config.set(
+                LazyStateOptions.PREFETCH_LOOKAHEAD,
+                Duration.ofMillis(pick(random, 0, 20, 60_000)));
+        config.set(LazyStateOptions.PREFETCH_MAX_TIMERS, (int) pick(random, 1, 20, 1_000));
         config.set(
                 RocksDBOptions.ROCKSDB_TIMER_SERVICE_FACTORY_CACHE_SIZE,
                 (int) pick(random, 1, 3, 128));

@@ -63,7 +63,9 @@ class MetricsOverRestIT {
             assertThat(metrics)
                     .containsEntry("pendingPages", "0")
                     .containsEntry("residentFraction", "1.0")
-                    .containsEntry("prewarmFailedExtents", "0");
+                    .containsEntry("prewarmFailedExtents", "0")
+                    .containsKey("timersPredicted");
+            assertThat(Double.parseDouble(metrics.get("preloadEffectiveness"))).isBetween(0.0, 1.0);
             for (String positive :
                     new String[] {
                         "bytesRead",
