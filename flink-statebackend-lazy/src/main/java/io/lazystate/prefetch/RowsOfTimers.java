@@ -1,6 +1,7 @@
 package io.lazystate.prefetch;
 
 import io.lazystate.paging.RowsAhead;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -8,6 +9,7 @@ import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.RegisteredKeyValueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
@@ -19,15 +21,17 @@ import org.apache.flink.streaming.api.operators.InternalTimer;
  * The rows that will be read when a timer fires: those of its key and namespace, and those of its
  * key in states without namespaces.
  *
+ * <p>Two kinds of windows read other namespaces of the key as well, or instead: windows that merge,
+ * whose rows stay with the one that was first; and hopping windows of SQL, which read several
+ * slices of time, with numbers for namespaces. Rows of one key are neighbours, so all of them are
+ * wanted then.
+ *
  * <p>Threads: the task thread. Serializers: the key's is this object's own, namespaces go through
  * those of the timer queue, also its own.
  */
 @Internal
 public final class RowsOfTimers<K> {
-    /**
-     * Where Flink's window operators keep which windows were merged into which: rows lie in the
-     * namespace of one of these, which need not be that of the timer, but has the same key.
-     */
+    /** Where Flink's window operators keep which windows were merged into which. */
     private static final Set<String> MERGED_WINDOWS =
             Set.of("merging-window-set", "session-window-mapping");
 
@@ -82,28 +86,31 @@ public final class RowsOfTimers<K> {
     }
 
     /** Wants the rows of a timer. */
-    <N> void want(InternalTimer<K, N> timer, TypeSerializer<N> namespaces) {
+    <N> void want(InternalTimer<K, N> timer, TypeSerializer<N> namespaces) throws IOException {
         if (targets.isEmpty()) {
             return;
         }
         K key = timer.getKey();
         keys.setKeyAndKeyGroup(
                 key, KeyGroupRangeAssignment.assignToKeyGroup(key, numberOfKeyGroups));
+        byte[] allOfKey = keys.build();
+        boolean others = merging || namespaces instanceof LongSerializer;
         for (Target target : targets) {
             if (target.namespaces.equals(namespaces)) {
-                byte[] row = keys.buildCompositeKeyNamespace(timer.getNamespace(), namespaces);
-                want(target, row, target.isMap || merging);
+                if (others) {
+                    target.rows.wantPrefix(allOfKey);
+                } else {
+                    want(target, timer.getNamespace(), namespaces);
+                }
             } else if (target.namespaces instanceof VoidNamespaceSerializer) {
-                byte[] row =
-                        keys.buildCompositeKeyNamespace(
-                                VoidNamespace.INSTANCE, VoidNamespaceSerializer.INSTANCE);
-                want(target, row, target.isMap);
+                want(target, VoidNamespace.INSTANCE, VoidNamespaceSerializer.INSTANCE);
             }
         }
     }
 
-    private static void want(Target target, byte[] row, boolean isPrefix) {
-        if (isPrefix) {
+    private <N> void want(Target target, N namespace, TypeSerializer<N> namespaces) {
+        byte[] row = keys.buildCompositeKeyNamespace(namespace, namespaces);
+        if (target.isMap) {
             target.rows.wantPrefix(row);
         } else {
             target.rows.want(row);

@@ -2,6 +2,7 @@ package io.lazystate.prefetch;
 
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.paging.RowsAhead;
+import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -159,7 +160,7 @@ final class TimerLookahead<K, N> {
             long base = head.getTimestamp();
             long from = clock == null ? base : clock.getAsLong();
             follow(base, StoredTimers.later(from, lookaheadMillis), most);
-        } catch (RuntimeException e) {
+        } catch (IOException | RuntimeException e) {
             failed = true;
             LOG.warn(
                     "The rows that timers of {} will read are not fetched ahead any more; they are"
@@ -169,7 +170,7 @@ final class TimerLookahead<K, N> {
         }
     }
 
-    private void follow(long base, long horizon, int most) {
+    private void follow(long base, long horizon, int most) throws IOException {
         if (found.isEmpty() || calls >= callsToWaitFor) {
             found.clear();
             found.addAll(upcoming.upcoming(base, horizon, reach.timers()));

@@ -10,7 +10,11 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
+import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.storage.FileSystemCheckpointStorage;
@@ -21,12 +25,11 @@ import org.apache.flink.util.IOUtils;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One of Flink's operators on a backend of ours, in Flink's test harness: numbers come in, keyed by
- * their names, strings go out.
+ * One of Flink's operators on a backend of ours, in Flink's test harness.
  *
  * <p>Every read from the store is counted; closing disposes the backend.
  */
-final class OperatorTask implements AutoCloseable {
+final class OperatorTask<IN, OUT> implements AutoCloseable {
     static final int MAX_PARALLELISM = 128;
     private static final int PATIENCE_SECONDS = 60;
 
@@ -35,19 +38,37 @@ final class OperatorTask implements AutoCloseable {
 
     /** Makes the operator anew for each task. */
     @FunctionalInterface
-    interface Operators {
-        OneInputStreamOperator<Long, String> make() throws Exception;
+    interface Operators<IN, OUT> {
+        OneInputStreamOperator<IN, OUT> make() throws Exception;
     }
 
-    /** What tasks of a test have in common. */
-    record Setup(Operators operators, Path checkpoints, Configuration config) {}
+    /** What the stream is keyed by. */
+    record Keys<K, IN>(KeySelector<IN, K> selector, TypeInformation<K> type) {}
 
-    private final KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness;
+    /** What tasks of a test have in common. */
+    record Setup<K, IN, OUT>(
+            Operators<IN, OUT> operators,
+            Keys<K, IN> keys,
+            @Nullable TypeSerializer<OUT> results,
+            Path checkpoints,
+            Configuration config) {
+        /** Numbers come in, keyed by their names; strings go out. */
+        static Setup<String, Long, String> ofNumbers(
+                Operators<Long, String> operators, Path checkpoints, Configuration config) {
+            return new Setup<>(
+                    operators,
+                    new Keys<>(OperatorTask::key, Types.STRING),
+                    StringSerializer.INSTANCE,
+                    checkpoints,
+                    config);
+        }
+    }
+
+    private final KeyedOneInputStreamOperatorTestHarness<?, IN, OUT> harness;
     private final CountingPorts ports;
 
     private OperatorTask(
-            KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness,
-            CountingPorts ports) {
+            KeyedOneInputStreamOperatorTestHarness<?, IN, OUT> harness, CountingPorts ports) {
         this.harness = harness;
         this.ports = ports;
     }
@@ -56,29 +77,29 @@ final class OperatorTask implements AutoCloseable {
         return "key " + value;
     }
 
-    static OperatorTask start(Setup setup) throws Exception {
+    static <K, IN, OUT> OperatorTask<IN, OUT> start(Setup<K, IN, OUT> setup) throws Exception {
         return restore(setup, null);
     }
 
-    static OperatorTask restore(Setup setup, @Nullable OperatorSubtaskState state)
-            throws Exception {
+    static <K, IN, OUT> OperatorTask<IN, OUT> restore(
+            Setup<K, IN, OUT> setup, @Nullable OperatorSubtaskState state) throws Exception {
         return restore(setup, state, 1, 0, store -> store);
     }
 
     /** A task that is one of several. */
-    static OperatorTask restore(
-            Setup setup,
+    static <K, IN, OUT> OperatorTask<IN, OUT> restore(
+            Setup<K, IN, OUT> setup,
             @Nullable OperatorSubtaskState state,
             int parallelism,
             int subtask,
             UnaryOperator<RangedReader> store)
             throws Exception {
         CountingPorts ports = new CountingPorts(store);
-        KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness =
+        KeyedOneInputStreamOperatorTestHarness<K, IN, OUT> harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         setup.operators.make(),
-                        OperatorTask::key,
-                        Types.STRING,
+                        setup.keys.selector(),
+                        setup.keys.type(),
                         MAX_PARALLELISM,
                         parallelism,
                         subtask);
@@ -86,8 +107,8 @@ final class OperatorTask implements AutoCloseable {
                 new LazyStateBackend(ports)
                         .configure(setup.config, OperatorTask.class.getClassLoader()));
         harness.setCheckpointStorage(new FileSystemCheckpointStorage(setup.checkpoints.toUri(), 0));
-        harness.setup();
-        OperatorTask task = new OperatorTask(harness, ports);
+        harness.setup(setup.results);
+        OperatorTask<IN, OUT> task = new OperatorTask<>(harness, ports);
         try {
             if (state != null) {
                 harness.initializeState(
@@ -102,7 +123,7 @@ final class OperatorTask implements AutoCloseable {
         return task;
     }
 
-    KeyedOneInputStreamOperatorTestHarness<String, Long, String> harness() {
+    KeyedOneInputStreamOperatorTestHarness<?, IN, OUT> harness() {
         return harness;
     }
 
@@ -123,7 +144,7 @@ final class OperatorTask implements AutoCloseable {
     }
 
     /** Returns when every page is here that was asked for. */
-    OperatorTask settled() {
+    OperatorTask<IN, OUT> settled() {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (ports.metrics.pendingPages().sum() > 0) {
             if (System.nanoTime() > deadline) {
@@ -138,7 +159,7 @@ final class OperatorTask implements AutoCloseable {
      * From now on whatever was asked for arrives before the next result is computed, so that it
      * does not depend on the machine who comes first.
      */
-    OperatorTask settledBeforeResults() {
+    OperatorTask<IN, OUT> settledBeforeResults() {
         beforeResults = this::settled;
         return this;
     }
@@ -148,9 +169,28 @@ final class OperatorTask implements AutoCloseable {
         beforeResults.run();
     }
 
+    /** A checkpoint that completes, and of which the task hears. */
+    OperatorSubtaskState checkpoint(long id, TestJobManager jobManager) throws Exception {
+        harness.prepareSnapshotPreBarrier(id);
+        OperatorSubtaskState state = harness.snapshot(id, id);
+        jobManager.complete(id, state.getManagedKeyedState().iterator().next());
+        harness.notifyOfCompletedCheckpoint(id);
+        return state;
+    }
+
+    /** Lets time go on until all timers of the test have fired; what is fetched arrives between. */
+    void fireAll() throws Exception {
+        for (int time = 0; time <= 30_000; time += 50) {
+            settled();
+            harness.processWatermark(time);
+            harness.setProcessingTime(time);
+        }
+    }
+
     /** The results so far, sorted. */
     List<String> results() {
-        List<String> results = new ArrayList<>(harness.extractOutputValues());
+        List<String> results = new ArrayList<>();
+        harness.extractOutputValues().forEach(result -> results.add(result.toString()));
         results.sort(null);
         return results;
     }

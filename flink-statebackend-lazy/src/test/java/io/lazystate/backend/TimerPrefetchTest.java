@@ -71,9 +71,9 @@ class TimerPrefetchTest {
         NAMED_SLICES(() -> new Slices<>(StringSerializer.INSTANCE, end -> "slice to " + end)),
         USER_TIMERS(() -> new KeyedProcessOperator<>(new Alarms()));
 
-        private final Operators operators;
+        private final Operators<Long, String> operators;
 
-        Kind(Operators operators) {
+        Kind(Operators<Long, String> operators) {
             this.operators = operators;
         }
     }
@@ -82,7 +82,8 @@ class TimerPrefetchTest {
     private static final Duration LONG = Duration.ofSeconds(10);
 
     /** All windows end at the same time. */
-    private static final Operators BURST = () -> lists(TumblingEventTimeWindows.of(LONG));
+    private static final Operators<Long, String> BURST =
+            () -> lists(TumblingEventTimeWindows.of(LONG));
 
     @TempDir Path checkpoints;
 
@@ -112,11 +113,11 @@ class TimerPrefetchTest {
     }
 
     private void firesWithoutFaults(Kind kind) throws Exception {
-        Setup setup = new Setup(kind.operators, checkpoints, config);
+        Setup<String, Long, String> setup = Setup.ofNumbers(kind.operators, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
-        try (OperatorTask task = OperatorTask.restore(setup, state)) {
-            fireAll(task.settledBeforeResults());
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state)) {
+            task.settledBeforeResults().fireAll();
             assertThat(task.results()).isEqualTo(expected);
             assertThat(task.prefetchedPages()).isGreaterThan(FEWEST_FAULTS);
             assertThat(task.faults()).isZero();
@@ -129,11 +130,11 @@ class TimerPrefetchTest {
     @EnumSource
     void windowsThatAllEndAtOnceFindTheirRows(PriorityQueueStateType timers) throws Exception {
         config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, timers);
-        Setup setup = new Setup(BURST, checkpoints, config);
+        Setup<String, Long, String> setup = Setup.ofNumbers(BURST, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
-        try (OperatorTask task = OperatorTask.restore(setup, state)) {
-            fireAll(task.settledBeforeResults());
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state)) {
+            task.settledBeforeResults().fireAll();
             assertThat(task.results()).isEqualTo(expected);
             assertThat(task.faults()).isZero();
             assertThat(task.metrics().timersPredicted().sum()).isEqualTo(KEYS);
@@ -144,14 +145,15 @@ class TimerPrefetchTest {
     @EnumSource
     void theyAreFoundAfterARescale(PriorityQueueStateType timers) throws Exception {
         config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, timers);
-        Setup setup = new Setup(Kind.SLIDING.operators, checkpoints, config);
+        Setup<String, Long, String> setup =
+                Setup.ofNumbers(Kind.SLIDING.operators, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
         List<String> results = new ArrayList<>();
         for (int subtask = 0; subtask < 3; subtask++) {
-            try (OperatorTask task =
+            try (OperatorTask<Long, String> task =
                     OperatorTask.restore(setup, state, 3, subtask, store -> store)) {
-                fireAll(task.settledBeforeResults());
+                task.settledBeforeResults().fireAll();
                 results.addAll(task.results());
                 assertThat(task.prefetchedPages()).isPositive();
                 assertThat(task.faults()).isZero();
@@ -163,12 +165,13 @@ class TimerPrefetchTest {
 
     @Test
     void nothingIsFetchedWhenEverythingIsResident() throws Exception {
-        Setup setup = new Setup(Kind.TUMBLING.operators, checkpoints, config);
+        Setup<String, Long, String> setup =
+                Setup.ofNumbers(Kind.TUMBLING.operators, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
         config.set(LazyStateOptions.LOADING_MODE, LoadingMode.EAGER);
-        try (OperatorTask task = OperatorTask.restore(setup, state)) {
-            fireAll(task);
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state)) {
+            task.fireAll();
             assertThat(task.results()).isEqualTo(expected);
             assertThat(task.metrics().timersPredicted().sum()).isZero();
             assertThat(task.prefetchedPages()).isZero();
@@ -178,9 +181,10 @@ class TimerPrefetchTest {
     @Test
     void timersBeyondTheLookaheadAreLeftAlone() throws Exception {
         config.set(LazyStateOptions.PREFETCH_LOOKAHEAD, Duration.ofMillis(500));
-        Setup setup = new Setup(Kind.TUMBLING.operators, checkpoints, config);
+        Setup<String, Long, String> setup =
+                Setup.ofNumbers(Kind.TUMBLING.operators, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
-        try (OperatorTask task = OperatorTask.restore(setup, state)) {
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state)) {
             assertThat(task.metrics().timersPredicted().sum())
                     .as("those of the first six of seventy windows")
                     .isPositive()
@@ -192,12 +196,12 @@ class TimerPrefetchTest {
     void pagesOnTheirWayTakeHalfOfThePageCacheAtTheMost() throws Exception {
         config.set(LazyStateOptions.PAGE_CACHE_SIZE, new MemorySize(20 << 10));
         config.set(RocksDBOptions.TIMER_SERVICE_FACTORY, PriorityQueueStateType.HEAP);
-        Setup setup = new Setup(BURST, checkpoints, config);
+        Setup<String, Long, String> setup = Setup.ofNumbers(BURST, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
-        try (OperatorTask task = OperatorTask.restore(setup, state).settled()) {
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state).settled()) {
             assertThat(task.prefetchedPages()).isPositive().isLessThan(20);
-            fireAll(task.settledBeforeResults());
+            task.settledBeforeResults().fireAll();
             assertThat(task.results()).isEqualTo(expected);
             assertThat(task.metrics().preloadEffectiveness()).isGreaterThan(0.9);
         }
@@ -205,7 +209,8 @@ class TimerPrefetchTest {
 
     @Test
     void aReadAheadThatFailsIsLeftToWhoeverNeedsTheRow() throws Exception {
-        Setup setup = new Setup(Kind.SLIDING.operators, checkpoints, config);
+        Setup<String, Long, String> setup =
+                Setup.ofNumbers(Kind.SLIDING.operators, checkpoints, config);
         OperatorSubtaskState state = checkpoint(setup);
         List<String> expected = withoutPrefetch(setup, state);
         AtomicInteger reads = new AtomicInteger();
@@ -220,21 +225,23 @@ class TimerPrefetchTest {
                                     }
                                 });
         config.set(LazyStateOptions.PREFETCH_LOOKAHEAD, Duration.ofMillis(500));
-        try (OperatorTask task = OperatorTask.restore(setup, state, 1, 0, failing).settled()) {
+        try (OperatorTask<Long, String> task =
+                OperatorTask.restore(setup, state, 1, 0, failing).settled()) {
             restored.set(true);
             task.harness().processWatermark(150); // its rows are here; those behind are not
             task.settled();
             assertThat(reads).hasValueGreaterThanOrEqualTo(1);
             restored.set(false);
-            fireAll(task);
+            task.fireAll();
             assertThat(task.results()).isEqualTo(expected);
         }
     }
 
-    private List<String> withoutPrefetch(Setup setup, OperatorSubtaskState state) throws Exception {
+    private List<String> withoutPrefetch(
+            Setup<String, Long, String> setup, OperatorSubtaskState state) throws Exception {
         config.set(LazyStateOptions.PREFETCH_ENABLED, false);
-        try (OperatorTask task = OperatorTask.restore(setup, state)) {
-            fireAll(task);
+        try (OperatorTask<Long, String> task = OperatorTask.restore(setup, state)) {
+            task.fireAll();
             assertThat(task.prefetchedPages()).isZero();
             assertThat(task.faults()).isGreaterThan(FEWEST_FAULTS);
             assertThat(task.results()).hasSizeGreaterThanOrEqualTo(KEYS);
@@ -244,36 +251,21 @@ class TimerPrefetchTest {
         }
     }
 
-    private static void fireAll(OperatorTask task) throws Exception {
-        for (int time = 0; time <= 30_000; time += 50) {
-            task.settled();
-            task.harness().processWatermark(time);
-            task.harness().setProcessingTime(time);
-        }
-    }
-
     /** Windows and timers of many keys, at different times, with their rows in base and delta. */
-    private static OperatorSubtaskState checkpoint(Setup setup) throws Exception {
+    private static OperatorSubtaskState checkpoint(Setup<String, Long, String> setup)
+            throws Exception {
         TestJobManager jobManager = new TestJobManager();
-        try (OperatorTask task = OperatorTask.start(setup)) {
+        try (OperatorTask<Long, String> task = OperatorTask.start(setup)) {
             for (long key = 0; key < KEYS; key++) {
                 task.harness().setProcessingTime(3 * key);
                 task.harness().processElement(new StreamRecord<>(key, 1 + key % 7_000));
             }
-            complete(task, 1, jobManager);
+            task.checkpoint(1, jobManager);
             for (long key = 0; key < KEYS; key += 3) {
                 task.harness().processElement(new StreamRecord<>(key, 50 + key % 7_000));
             }
-            return complete(task, 2, jobManager);
+            return task.checkpoint(2, jobManager);
         }
-    }
-
-    private static OperatorSubtaskState complete(
-            OperatorTask task, long id, TestJobManager jobManager) throws Exception {
-        OperatorSubtaskState state = task.harness().snapshot(id, id);
-        jobManager.complete(id, state.getManagedKeyedState().iterator().next());
-        task.harness().notifyOfCompletedCheckpoint(id);
-        return state;
     }
 
     private static OneInputStreamOperator<Long, String> lists(
