@@ -64,6 +64,9 @@ final class KeyPreload<K> {
         FutureTask<Map<String, Collection<byte[]>>> naming =
                 new FutureTask<>(() -> keys.prefixes(hooks));
         Thread thread = threads.start("lazy-state-preload-keys", userCode, naming);
+        if (thread == null) {
+            throw Futures.stopped(null);
+        }
         try {
             Map<String, Collection<byte[]>> prefixes =
                     naming.get(Math.max(0, nanosLeft.getAsLong()), TimeUnit.NANOSECONDS);

@@ -44,34 +44,36 @@ final class LoaderThreads implements Closeable {
 
     /** Runs the hydrator in the background until it is done or this is closed. */
     void startHydrator(Work work) {
-        start(
-                "lazy-state-hydrator",
-                null,
-                () -> {
-                    try {
-                        work.run();
-                    } catch (InterruptedException e) {
-                        LOG.debug("The task ended before hydration began");
-                    }
-                });
+        Thread unused =
+                start(
+                        "lazy-state-hydrator",
+                        null,
+                        () -> {
+                            try {
+                                work.run();
+                            } catch (InterruptedException e) {
+                                LOG.debug("The task ended before hydration began");
+                            }
+                        });
     }
 
     /**
      * Runs something in a thread of its own, which is interrupted when this is closed.
      *
      * @param classes of whose code it runs; null for ours
-     * @return the thread; not started if this is closed
+     * @return its thread; null, and nothing runs, if this is closed
      */
-    synchronized Thread start(String name, @Nullable ClassLoader classes, Runnable work) {
+    synchronized @Nullable Thread start(String name, @Nullable ClassLoader classes, Runnable work) {
+        if (closed) {
+            return null;
+        }
         Thread thread = new Thread(work, name);
         thread.setDaemon(true);
         if (classes != null) {
             thread.setContextClassLoader(classes);
         }
-        if (!closed) {
-            thread.start();
-            started.add(thread);
-        }
+        thread.start();
+        started.add(thread);
         return thread;
     }
 

@@ -21,7 +21,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -167,53 +166,6 @@ public final class PageLoader {
     /** Heap bytes that pages of so many stored bytes take, as a guess. */
     public static long heapBytes(long stored) {
         return stored * ASSUMED_COMPRESSION;
-    }
-
-    /** What was asked for and is on its way. */
-    public static final class Arrival {
-        private final List<? extends CompletableFuture<?>> wave;
-
-        private Arrival(List<? extends CompletableFuture<?>> wave) {
-            this.wave = wave;
-        }
-
-        /**
-         * Waits until everything is here.
-         *
-         * @throws LazyStateException as of the reads
-         */
-        public void await() {
-            wave.forEach(Futures::await);
-        }
-
-        /**
-         * Waits until everything is here or has failed, for as long as there is time.
-         *
-         * @return false if time ran out
-         * @throws LazyStateException CLOSED if interrupted
-         */
-        public boolean awaitDone(LongSupplier nanosLeft) {
-            for (CompletableFuture<?> one : wave) {
-                if (!Futures.awaitDone(one, Math.max(0, nanosLeft.getAsLong()))) {
-                    return false;
-                }
-            }
-            return true;
-        }
-
-        /** An error of one of the reads so far, or null. */
-        public @Nullable LazyStateException failure() {
-            for (CompletableFuture<?> one : wave) {
-                if (one.isCompletedExceptionally()) {
-                    try {
-                        Futures.await(one);
-                    } catch (LazyStateException e) {
-                        return e;
-                    }
-                }
-            }
-            return null;
-        }
     }
 
     /** Starts to fetch pages into the cache for a restore, which waits for them. */

@@ -2,9 +2,9 @@ package io.lazystate.paging;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.Arrival;
 import io.lazystate.loading.PageId;
 import io.lazystate.loading.PageLoader;
-import io.lazystate.loading.PageLoader.Arrival;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.paging.AtHandReader.NotHere;
 import io.lazystate.run.PageTable;

@@ -1,5 +1,6 @@
 package io.lazystate.paging;
 
+import io.lazystate.loading.Arrival;
 import io.lazystate.loading.PageId;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Extent;
@@ -21,8 +22,9 @@ import org.rocksdb.RocksIterator;
 /**
  * Fetches the pages of cold rows that are going to be read, and never waits for any.
  *
- * <p>Threads: the task thread. Bounds: {@link PageLoader#roomAhead}. Errors: a page that cannot be
- * fetched is left to whoever reads it.
+ * <p>Threads: the task thread; what waited for a page table goes on in a thread of the loader.
+ * Bounds: {@link PageLoader#roomAhead}. Errors: a page that cannot be fetched is left to whoever
+ * reads it.
  */
 @Internal
 public final class RowsAhead {
@@ -75,7 +77,7 @@ public final class RowsAhead {
     }
 
     private void fetch(List<PageId> wave) {
-        PageLoader.Arrival unused = loader.prefetch(wave, LoadCause.PREFETCH);
+        Arrival unused = loader.prefetch(wave, LoadCause.PREFETCH);
         loader.prefetchFilters(wave);
     }
 

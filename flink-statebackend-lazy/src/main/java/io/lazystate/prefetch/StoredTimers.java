@@ -10,6 +10,7 @@ import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.TimerHeapInternalTimer;
 import org.apache.flink.streaming.api.operators.TimerSerializer;
 import org.jspecify.annotations.Nullable;
@@ -101,6 +102,7 @@ final class StoredTimers<K, N> implements UpcomingTimers<TimerHeapInternalTimer<
         int[] heap = order.places();
         for (Group<TimerHeapInternalTimer<K, N>> group : groups) {
             group.played = 0;
+            forgetBefore(base, group.timers);
             head(group, rows);
         }
         if (!order.isKnown()) {
@@ -136,6 +138,17 @@ final class StoredTimers<K, N> implements UpcomingTimers<TimerHeapInternalTimer<
             }
         }
         known.subList(0, gone).clear();
+    }
+
+    /** They have fired while nobody looked, since everything was resident. */
+    private static void forgetBefore(long base, List<? extends InternalTimer<?, ?>> known) {
+        int gone = 0;
+        while (gone < known.size() && known.get(gone).getTimestamp() < base) {
+            gone++;
+        }
+        if (gone > 0) {
+            known.subList(0, gone).clear();
+        }
     }
 
     @Override

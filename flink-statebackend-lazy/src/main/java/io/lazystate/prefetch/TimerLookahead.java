@@ -17,10 +17,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Follows one queue of timers ahead, and has the rows fetched that they will read.
  *
- * <p>Threads: the task thread, inside of its calls of the queue. Cost: a few microseconds a timer
- * while rows are cold; a decrement otherwise. Bounds: {@link Reach} timers ahead, {@link
- * #TIMERS_A_STEP} of them a step. Errors: whatever goes wrong is logged once and ends it; the task
- * goes on.
+ * <p>Threads: the task thread, inside of its calls of the queue. Cost: a look at overlay, filters
+ * and page cache for each timer and cold state; a decrement for each call otherwise. Bounds: {@link
+ * Reach} timers ahead, {@link #TIMERS_A_STEP} of them a step. Errors: whatever goes wrong is logged
+ * once and ends it; the task goes on.
  */
 final class TimerLookahead<K, N> {
     private static final Logger LOG = LoggerFactory.getLogger(TimerLookahead.class);
@@ -90,7 +90,10 @@ final class TimerLookahead<K, N> {
         firing = true;
         faultsBefore = metrics.faults().sum();
         upcoming.fired(timer);
-        removed(timer);
+        used();
+        if (!ahead.remove(timer) && timer.equals(found.peek())) {
+            found.remove();
+        }
         // Those that were told out of order, or are no longer there, must not take the place.
         Iterator<TimerHeapInternalTimer<K, N>> oldest = ahead.iterator();
         while (oldest.hasNext() && oldest.next().getTimestamp() < timer.getTimestamp()) {
