@@ -174,8 +174,7 @@ final class TimerLookahead<K, N> {
     }
 
     private void follow(long base, long horizon, int most) throws IOException {
-        if (found.isEmpty() || calls >= callsToWaitFor) {
-            found.clear();
+        if (found.isEmpty()) {
             found.addAll(upcoming.upcoming(base, horizon, reach.timers()));
             callsToWaitFor = calls + Math.max(FEWEST_CALLS, found.size() / FOUND_A_CALL);
         }
