@@ -191,6 +191,9 @@ final class TimerLookahead<K, N> {
                 predicted++;
             }
         }
+        if (ahead.size() >= reach.timers()) {
+            found.clear(); // until there is place again, some of them will have fired
+        }
         pages.fetch();
         metrics.timersPredicted().add(predicted);
     }
