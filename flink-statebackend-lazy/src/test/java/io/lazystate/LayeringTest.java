@@ -23,6 +23,7 @@ class LayeringTest {
                     "snapshot",
                     "restore",
                     "tiers",
+                    "prefetch",
                     "paging",
                     "loading",
                     "manifest",

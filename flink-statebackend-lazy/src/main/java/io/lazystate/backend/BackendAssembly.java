@@ -19,6 +19,9 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
+import io.lazystate.prefetch.HeapTimerQueueFactory;
+import io.lazystate.prefetch.RowsOfTimers;
+import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
@@ -35,8 +38,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -55,7 +61,10 @@ import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
 import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
+import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
+import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.PriorityComparable;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
@@ -65,7 +74,7 @@ import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
 import org.apache.flink.runtime.state.StreamCompressionDecorator;
-import org.apache.flink.runtime.state.heap.HeapPriorityQueueSetFactory;
+import org.apache.flink.runtime.state.heap.HeapPriorityQueueElement;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
@@ -135,6 +144,9 @@ final class BackendAssembly<K> {
     private final Function<String, ColumnFamilyOptions> familyOptions;
     private final LocalBudget.@Nullable Share share;
 
+    /** What the job's owner gave to name keys. */
+    private List<PreloadKeys> preloadKeys = List.of();
+
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
             LazySettings settings,
@@ -181,6 +193,10 @@ final class BackendAssembly<K> {
             }
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
+            preloadKeys =
+                    PreloadKeysClasses.instances(
+                            settings.preloadKeys(),
+                            parameters.getEnv().getUserCodeClassLoader().asClassLoader());
             prepareDirectories();
             StateSerializerProvider<K> keySerializer =
                     StateSerializerProvider.fromNewRegisteredSerializer(
@@ -272,7 +288,7 @@ final class BackendAssembly<K> {
                 .forEach(db::addHotRows);
         restored.warnOfUnknownStates(database.states().keySet());
         long loadingStart = System.nanoTime();
-        String loaded = restored.load();
+        String loaded = restored.load(keyPreload(database, keySerializer));
         CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
         durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
         LOG.info(
@@ -287,6 +303,34 @@ final class BackendAssembly<K> {
         if (!hotRows) {
             restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
         }
+    }
+
+    private KeyPreload<K> keyPreload(
+            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+        Environment env = parameters.getEnv();
+        Set<String> states = new LinkedHashSet<>();
+        database.keyValueStates().forEach(state -> states.add(state.getName()));
+        settings.preloadStates().forEach(states::remove); // they come as a whole
+        PreloadKeys.Scope scope =
+                new PreloadKeys.Scope(
+                        parameters.getOperatorIdentifier(),
+                        env.getTaskInfo().getTaskName(),
+                        env.getTaskInfo().getIndexOfThisSubtask(),
+                        env.getTaskInfo().getNumberOfParallelSubtasks(),
+                        parameters.getKeyGroupRange().getStartKeyGroup(),
+                        parameters.getKeyGroupRange().getEndKeyGroup(),
+                        parameters.getNumberOfKeyGroups(),
+                        Collections.unmodifiableSet(states));
+        return new KeyPreload<>(
+                preloadKeys,
+                new NamedKeys<>(
+                        scope,
+                        keySerializer.currentSchemaSerializer().duplicate(),
+                        keyGroupPrefixBytes),
+                database.paged(),
+                threads,
+                env.getUserCodeClassLoader().asClassLoader(),
+                metrics);
     }
 
     /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
@@ -399,6 +443,7 @@ final class BackendAssembly<K> {
                                 checkpointMetrics),
                         ttlFilters::expiries);
         Migrations migrations = new Migrations(database.states(), whole);
+        TimerPrefetch<K> prefetch = prefetch(database, keySerializer);
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),
@@ -439,10 +484,46 @@ final class BackendAssembly<K> {
                     boolean allowFutureMetadataUpdates)
                     throws Exception {
                 migrations.before(descriptor);
-                return super.createOrUpdateInternalState(
-                        namespaceSerializer, descriptor, transforms, allowFutureMetadataUpdates);
+                T state =
+                        super.createOrUpdateInternalState(
+                                namespaceSerializer,
+                                descriptor,
+                                transforms,
+                                allowFutureMetadataUpdates);
+                prefetch.stateRegistered();
+                return state;
+            }
+
+            @Override
+            public <T extends HeapPriorityQueueElement & PriorityComparable<? super T> & Keyed<?>>
+                    KeyGroupedInternalPriorityQueue<T> create(
+                            String name,
+                            TypeSerializer<T> serializer,
+                            boolean allowFutureMetadataUpdates) {
+                return prefetch.observe(
+                        name,
+                        serializer,
+                        super.create(name, serializer, allowFutureMetadataUpdates));
             }
         };
+    }
+
+    private TimerPrefetch<K> prefetch(
+            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+        RowsOfTimers<K> rows =
+                new RowsOfTimers<>(
+                        database.paged().ahead(),
+                        database::keyValueStates,
+                        keySerializer.currentSchemaSerializer().duplicate(),
+                        keyGroupPrefixBytes,
+                        parameters.getNumberOfKeyGroups());
+        return new TimerPrefetch<>(
+                rows,
+                parameters.getKeyGroupRange(),
+                keyGroupPrefixBytes,
+                settings.prefetch(),
+                System::currentTimeMillis,
+                metrics);
     }
 
     private PriorityQueueSetFactory queues(
@@ -450,10 +531,8 @@ final class BackendAssembly<K> {
             RocksDBWriteBatchWrapper batch,
             RocksDBManualCompactionManager compactions) {
         if (local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP) {
-            return new HeapPriorityQueueSetFactory(
-                    parameters.getKeyGroupRange(),
-                    parameters.getNumberOfKeyGroups(),
-                    LocalDatabase.HEAP_QUEUE_CAPACITY);
+            return new HeapTimerQueueFactory(
+                    parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups());
         }
         return FlinkInternals.rocksQueues(
                 new FlinkInternals.Queues(

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.prefetch.PrefetchSettings;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.S3Limits;
 import io.lazystate.tiers.TierSettings;
@@ -23,10 +24,12 @@ record LazySettings(
         long extentBytes,
         long pageCacheBytes,
         List<String> preloadStates,
+        List<String> preloadKeys,
         Duration maxBlockingTime,
         long autoEagerBelowBytes,
         int loaderThreads,
         TierSettings tiers,
+        PrefetchSettings prefetch,
         S3Limits s3)
         implements Serializable {
     private static final long serialVersionUID = 1L;
@@ -46,11 +49,20 @@ record LazySettings(
                 bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
+                List.copyOf(config.get(LazyStateOptions.PRELOAD_KEYS)),
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
                 tiers(config),
+                prefetch(config),
                 s3(config));
+    }
+
+    private static PrefetchSettings prefetch(ReadableConfig config) {
+        return new PrefetchSettings(
+                config.get(LazyStateOptions.PREFETCH_ENABLED),
+                config.get(LazyStateOptions.PREFETCH_LOOKAHEAD).toMillis(),
+                atLeast(1, config, LazyStateOptions.PREFETCH_MAX_TIMERS));
     }
 
     private static TierSettings tiers(ReadableConfig config) {

@@ -80,6 +80,40 @@ public final class LazyStateOptions {
                             "Names of states that are loaded before the task runs, in modes HYBRID"
                                     + " and AUTO, and hydrated first.");
 
+    public static final ConfigOption<List<String>> PRELOAD_KEYS =
+            ConfigOptions.key("state.backend.lazy.preload.keys")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Classes that name keys whose rows are loaded before the task runs, in"
+                                    + " modes HYBRID and AUTO: implementations of PreloadKeys in"
+                                    + " the job's jar.");
+
+    public static final ConfigOption<Boolean> PREFETCH_ENABLED =
+            ConfigOptions.key("state.backend.lazy.prefetch.enabled")
+                    .booleanType()
+                    .defaultValue(true)
+                    .withDescription(
+                            "Whether cold rows that timers will read are fetched before the timers"
+                                    + " fire.");
+
+    public static final ConfigOption<Duration> PREFETCH_LOOKAHEAD =
+            ConfigOptions.key("state.backend.lazy.prefetch.lookahead")
+                    .durationType()
+                    .defaultValue(Duration.ofMinutes(1))
+                    .withDescription(
+                            "How far timers are followed ahead: of event time, behind the timer that"
+                                    + " fires next; of processing time, behind the clock.");
+
+    public static final ConfigOption<Integer> PREFETCH_MAX_TIMERS =
+            ConfigOptions.key("state.backend.lazy.prefetch.max-timers")
+                    .intType()
+                    .defaultValue(1_000)
+                    .withDescription(
+                            "Timers of a timer service whose rows are fetched ahead at the same"
+                                    + " time, at the most.");
+
     public static final ConfigOption<MemorySize> AUTO_EAGER_BELOW =
             ConfigOptions.key("state.backend.lazy.auto.eager-below")
                     .memoryType()

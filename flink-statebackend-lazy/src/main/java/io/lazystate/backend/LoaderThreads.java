@@ -6,6 +6,7 @@ import java.io.Closeable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,7 +23,7 @@ final class LoaderThreads implements Closeable {
     private static final long CLOSE_SECONDS = 30;
 
     private final SharedLoader.Client client;
-    private final List<Thread> threads = new ArrayList<>();
+    private final List<Thread> started = new ArrayList<>();
     private boolean closed;
 
     /**
@@ -42,35 +43,50 @@ final class LoaderThreads implements Closeable {
     }
 
     /** Runs work in a thread of its own until it is done or this is closed. */
-    synchronized void start(String name, Work work) {
-        if (closed) {
-            return;
-        }
-        Thread thread =
-                new Thread(
+    void start(String name, Work work) {
+        Thread unused =
+                start(
+                        name,
+                        null,
                         () -> {
                             try {
                                 work.run();
                             } catch (InterruptedException e) {
                                 LOG.debug("The task ended while this worked for it");
                             }
-                        },
-                        name);
+                        });
+    }
+
+    /**
+     * Runs something in a thread of its own, which is interrupted when this is closed.
+     *
+     * @param classes of whose code it runs; null for ours
+     * @return its thread; null, and nothing runs, if this is closed
+     */
+    synchronized @Nullable Thread start(String name, @Nullable ClassLoader classes, Runnable work) {
+        if (closed) {
+            return null;
+        }
+        Thread thread = new Thread(work, name);
         thread.setDaemon(true);
+        if (classes != null) {
+            thread.setContextClassLoader(classes);
+        }
         thread.start();
-        threads.add(thread);
+        started.add(thread);
+        return thread;
     }
 
     @Override
     public synchronized void close() {
         closed = true;
-        threads.forEach(Thread::interrupt);
+        started.forEach(Thread::interrupt);
         client.close();
         // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
         // that the database is closed and the files of these threads are deleted.
         boolean interrupted = Thread.interrupted();
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(CLOSE_SECONDS);
-        for (Thread thread : threads) {
+        for (Thread thread : started) {
             while (thread.isAlive() && System.nanoTime() < deadline) {
                 try {
                     TimeUnit.NANOSECONDS.timedJoin(thread, deadline - System.nanoTime());
@@ -79,7 +95,7 @@ final class LoaderThreads implements Closeable {
                 }
             }
             if (thread.isAlive()) {
-                LOG.warn("The thread {} did not end when it was interrupted", thread.getName());
+                LOG.warn("{} did not end when it was interrupted", thread.getName());
             }
         }
         if (interrupted) {

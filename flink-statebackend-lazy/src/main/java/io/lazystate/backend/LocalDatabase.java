@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
+import io.lazystate.prefetch.HeapTimerQueueFactory;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -14,10 +15,10 @@ import org.apache.flink.core.fs.ICloseableRegistry;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.RegisteredKeyValueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
-import org.apache.flink.runtime.state.heap.HeapPriorityQueueSetFactory;
 import org.apache.flink.runtime.state.heap.HeapPriorityQueueSnapshotRestoreWrapper;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
@@ -50,9 +51,6 @@ import org.rocksdb.ColumnFamilyOptions;
  */
 @SuppressWarnings("NonApiType") // Flink's restore operations and backend ask for LinkedHashMap
 final class LocalDatabase<K> implements AutoCloseable {
-    /** Initial capacity of a timer queue on the heap, as in Flink. */
-    static final int HEAP_QUEUE_CAPACITY = 128;
-
     /** What is needed to open one. */
     record Opening<K>(
             KeyedStateBackendParameters<K> parameters,
@@ -132,6 +130,17 @@ final class LocalDatabase<K> implements AutoCloseable {
 
     LinkedHashMap<String, RocksDbKvStateInfo> states() {
         return states;
+    }
+
+    /** The states that there are now, but for queues. */
+    List<RegisteredKeyValueStateBackendMetaInfo<?, ?>> keyValueStates() {
+        List<RegisteredKeyValueStateBackendMetaInfo<?, ?>> keyValueStates = new ArrayList<>();
+        for (RocksDbKvStateInfo state : states.values()) {
+            if (state.metaInfo instanceof RegisteredKeyValueStateBackendMetaInfo<?, ?> metaInfo) {
+                keyValueStates.add(metaInfo);
+            }
+        }
+        return keyValueStates;
     }
 
     LinkedHashMap<String, HeapPriorityQueueSnapshotRestoreWrapper<?>> heapQueues() {
@@ -226,8 +235,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                     userCode,
                     states,
                     queues,
-                    new HeapPriorityQueueSetFactory(
-                            p.getKeyGroupRange(), p.getNumberOfKeyGroups(), HEAP_QUEUE_CAPACITY),
+                    new HeapTimerQueueFactory(p.getKeyGroupRange(), p.getNumberOfKeyGroups()),
                     o.keySerializer(),
                     dbDirectory,
                     local.container().getDbOptions(),

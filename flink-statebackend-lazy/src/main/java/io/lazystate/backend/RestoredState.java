@@ -6,9 +6,11 @@ import io.lazystate.loading.Hydrator;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.metrics.RecoveryMetrics;
 import io.lazystate.paging.PagedRocksDB;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -66,10 +68,11 @@ final class RestoredState {
     /**
      * Loads what the mode asks for while the task waits.
      *
+     * @param keys named by the job
      * @return what was loaded, for the log
      * @throws LazyStateException in mode EAGER, as of the reads; CLOSED in every mode
      */
-    String load() {
+    String load(KeyPreload<?> keys) {
         List<ColdExtent> cold = db.coldExtents();
         LoadingMode mode = settings.loadingMode(bytes(cold));
         switch (mode) {
@@ -77,10 +80,10 @@ final class RestoredState {
                 if (mode == settings.loadingMode()) {
                     warnIfFull(!hydrator.hydrate(state -> true, () -> true));
                 } else { // AUTO chose it
-                    preload(state -> true);
+                    preload(state -> true, settings.maxBlockingTime());
                 }
             }
-            case HYBRID -> preload(settings.preloadStates()::contains);
+            case HYBRID -> preloadKeysAndStates(keys);
             case LAZY, AUTO -> {}
         }
         db.settle();
@@ -90,14 +93,30 @@ final class RestoredState {
                 mode, settings, left.size(), cold.size(), bytes(left), bytes(cold));
     }
 
+    /** The keys first: they are few, and the states may take all the time there is. */
+    private void preloadKeysAndStates(KeyPreload<?> keys) {
+        long start = System.nanoTime();
+        LongSupplier nanosLeft =
+                () -> settings.maxBlockingTime().toNanos() - (System.nanoTime() - start);
+        if (!keys.load(nanosLeft)) {
+            warnOfExpiry();
+        }
+        Duration left = Duration.ofNanos(Math.max(0, nanosLeft.getAsLong()));
+        preload(settings.preloadStates()::contains, left);
+    }
+
+    private void warnOfExpiry() {
+        LOG.warn(
+                "{} was reached by {}; what is not loaded yet is loaded lazily",
+                LazyStateOptions.MAX_BLOCKING_TIME.key(),
+                operator);
+    }
+
     /** Loads some states, but waits no longer than is allowed; a failure is no reason to stop. */
-    private void preload(Predicate<String> states) {
-        Hydrator.Preloaded preloaded = hydrator.preload(states, settings.maxBlockingTime());
+    private void preload(Predicate<String> states, Duration atMost) {
+        Hydrator.Preloaded preloaded = hydrator.preload(states, atMost);
         if (preloaded.expired()) {
-            LOG.warn(
-                    "{} was reached by {}; what is not loaded yet is loaded lazily",
-                    LazyStateOptions.MAX_BLOCKING_TIME.key(),
-                    operator);
+            warnOfExpiry();
         }
         warnIfFull(preloaded.full());
         LazyStateException failure = preloaded.firstFailure();

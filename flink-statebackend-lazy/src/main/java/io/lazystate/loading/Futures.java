@@ -55,7 +55,7 @@ public final class Futures {
     }
 
     /** What whoever waits for loading gets when it is stopped. */
-    static LazyStateException stopped(@Nullable Exception cause) {
+    public static LazyStateException stopped(@Nullable Exception cause) {
         return new LazyStateException(
                 Kind.CLOSED, Where.NOWHERE, "Loading was stopped; the task is ending", cause);
     }

@@ -22,6 +22,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +42,15 @@ public final class PageLoader {
     /** Pages that are prefetched with one read at the most. */
     private static final int MAX_PAGES_A_READ = 64;
 
+    /** The same for a prediction: a task that comes to wait for one of them waits for all. */
+    private static final int MAX_PREDICTED_PAGES_A_READ = 8;
+
+    /** Of the page cache, what pages that are fetched ahead may take until they are used. */
+    private static final int SHARE_AHEAD = 2;
+
+    /** Pages are larger on the heap than in the store. */
+    private static final int ASSUMED_COMPRESSION = 2;
+
     private final RangedReader reader;
     private final LoadingMetrics metrics;
     private final PageCache cache;
@@ -50,6 +61,9 @@ public final class PageLoader {
     private final SingleFlight<Run, PageTable> tables;
     private final SingleFlight<Run, Run> filters;
 
+    /** Of the pages that are on their way for predictions. */
+    private final LongAdder storedBytesAhead = new LongAdder();
+
     /**
      * @param executor bounded; its threads wait for the store
      * @param cacheBytes heap bytes of decoded pages that are kept
@@ -58,8 +72,8 @@ public final class PageLoader {
             RangedReader reader, LoadExecutor executor, long cacheBytes, LoadingMetrics metrics) {
         this.reader = reader;
         this.metrics = metrics;
-        this.cache = new PageCache(cacheBytes);
-        this.pages = new SingleFlight<>(executor);
+        this.cache = new PageCache(cacheBytes, metrics);
+        this.pages = new SingleFlight<>(executor, metrics.pendingPages());
         this.tables = new SingleFlight<>(executor);
         this.filters = new SingleFlight<>(executor);
     }
@@ -106,6 +120,7 @@ public final class PageLoader {
                     for (int i = 0; i < found.length; i++) {
                         if (found[i] == null) {
                             found[i] = Futures.await(wave.get(next++));
+                            cache.get(ids.get(i)); // if it was predicted, it was used
                         }
                     }
                     return found;
@@ -121,23 +136,40 @@ public final class PageLoader {
      */
     public Page demandAhead(PageId id, int ahead) {
         Page cached = cache.get(id);
-        return cached != null ? cached : fault(cause -> Futures.await(fetch(id, ahead, cause)));
+        if (cached != null) {
+            return cached;
+        }
+        Page fetched = fault(cause -> Futures.await(fetch(id, ahead, cause)));
+        cache.get(id);
+        return fetched;
     }
 
-    /** A page that is in the cache, or null. */
-    public @Nullable Page cached(PageId id) {
+    /** A page that is in the cache, for its use; or null. */
+    public @Nullable Page atHand(PageId id) {
         return cache.get(id);
     }
 
-    /** What was asked for and is on its way. */
-    @FunctionalInterface
-    public interface Arrival {
-        /**
-         * Waits until everything is here.
-         *
-         * @throws LazyStateException as of the reads
-         */
-        void await();
+    /** A page that is in the cache, or null. To look is not to use it. */
+    public @Nullable Page cached(PageId id) {
+        return cache.look(id);
+    }
+
+    /**
+     * Heap bytes that may still be fetched for predictions: what was fetched and is not used yet
+     * takes at most half of the page cache, so that it does not drive itself out.
+     */
+    public long roomAhead() {
+        return maxBytesAhead() - cache.aheadBytes() - heapBytes(storedBytesAhead.sum());
+    }
+
+    /** Half of the page cache: what may be fetched ahead of its use. */
+    public long maxBytesAhead() {
+        return cache.maxBytes() / SHARE_AHEAD;
+    }
+
+    /** Heap bytes that pages of so many stored bytes take, as a guess. */
+    public static long heapBytes(long stored) {
+        return stored * ASSUMED_COMPRESSION;
     }
 
     /** Starts to fetch pages into the cache for a restore, which waits for them. */
@@ -148,38 +180,64 @@ public final class PageLoader {
     /**
      * Starts to fetch pages into the cache. Counts as no fault.
      *
-     * <p>Cost: one ranged read for each stretch of neighbouring pages that are not cached.
+     * <p>Cost: one ranged read for each stretch of neighbouring pages that are neither cached nor
+     * on their way.
      *
      * @param ids with page tables that are here
      */
     public Arrival prefetch(Collection<PageId> ids, LoadCause cause) {
         Map<Run, BitSet> missing = new LinkedHashMap<>();
+        List<CompletableFuture<Page>> wave = new ArrayList<>();
         for (PageId id : ids) {
-            if (cache.get(id) == null) {
+            if (pages.isUnderWay(id)) {
+                wave.add(fetch(id, 1, cause));
+            } else if (cache.look(id) == null) {
                 missing.computeIfAbsent(id.run(), run -> new BitSet()).set(id.page());
             }
         }
-        List<CompletableFuture<Page>> wave = new ArrayList<>();
+        int most = cause == LoadCause.PREFETCH ? MAX_PREDICTED_PAGES_A_READ : MAX_PAGES_A_READ;
         missing.forEach(
                 (run, wanted) -> {
                     for (int from = wanted.nextSetBit(0); from >= 0; ) {
-                        int end = Math.min(wanted.nextClearBit(from), from + MAX_PAGES_A_READ);
+                        int end = Math.min(wanted.nextClearBit(from), from + most);
                         wave.add(fetch(new PageId(run, from), end - from, cause));
                         from = wanted.nextSetBit(end);
                     }
                 });
-        return () -> wave.forEach(Futures::await);
+        return new Arrival(wave);
+    }
+
+    /** Starts to fetch the filters of the pages' runs that are not here. Nobody waits for them. */
+    public void prefetchFilters(Collection<PageId> ids) {
+        fetchFilters(ids, LoadCause.PREFETCH);
+    }
+
+    /**
+     * Fetches a page table that is not here, then goes on with it in a thread of the loader, or in
+     * this one. Nobody hears of errors.
+     */
+    public void withPageTable(Run run, Consumer<PageTable> then) {
+        CompletableFuture<Void> unused = fetchPageTable(run, LoadCause.PREFETCH).thenAccept(then);
     }
 
     /** Starts to fetch the page tables that are not here, each with one ranged read. */
     public Arrival prefetchPageTables(Collection<Run> runs) {
-        List<CompletableFuture<PageTable>> wave = fetchPageTables(runs, LoadCause.DEMAND);
-        return () -> wave.forEach(Futures::await);
+        return prefetchPageTables(runs, LoadCause.DEMAND);
+    }
+
+    /** As above, for another cause. */
+    public Arrival prefetchPageTables(Collection<Run> runs, LoadCause cause) {
+        return new Arrival(fetchPageTables(runs, cause));
     }
 
     /** Gives the cache's memory back, when nothing is cold any more. */
     public void dropCache() {
         cache.clear();
+    }
+
+    /** Gives the memory of a run's pages back, which is read no more. */
+    public void forget(Run run) {
+        cache.forget(run);
     }
 
     /** Makes the page tables of the runs available; those missing are fetched in one wave. */
@@ -319,17 +377,30 @@ public final class PageLoader {
     private CompletableFuture<Page> fetch(PageId id, int ahead, LoadCause asked) {
         Run run = id.run();
         int end = Math.min(id.page() + ahead, run.meta().pageCount());
-        return pages.start(
-                id,
-                asked,
-                bytes(run, id.page(), end),
-                cause -> {
-                    List<Page> read = readPages(run, id.page(), end, cause);
-                    for (int i = 0; i < read.size(); i++) {
-                        cache.put(new PageId(run, id.page() + i), read.get(i));
-                    }
-                    return read.get(0);
-                });
+        long stored = bytes(run, id.page(), end);
+        List<PageId> ids = new ArrayList<>(end - id.page());
+        for (int page = id.page(); page < end; page++) {
+            ids.add(new PageId(run, page));
+        }
+        CompletableFuture<Page> first =
+                pages.start(
+                        ids,
+                        asked,
+                        stored,
+                        cause -> {
+                            List<Page> read = read(run, id.page(), end, cause);
+                            boolean predicted = cause == LoadCause.PREFETCH;
+                            for (int i = 0; i < read.size(); i++) {
+                                cache.put(ids.get(i), read.get(i), predicted);
+                            }
+                            return read;
+                        });
+        if (asked == LoadCause.PREFETCH) {
+            storedBytesAhead.add(stored);
+            CompletableFuture<Page> unused =
+                    first.whenComplete((page, error) -> storedBytesAhead.add(-stored));
+        }
+        return first;
     }
 
     private static long bytes(Run run, int from, int to) {
@@ -369,7 +440,7 @@ public final class PageLoader {
      * Fetches the filters of the runs in the same wave as their first pages. Nobody waits: they
      * answer later reads, and a filter that cannot be had costs only pages.
      */
-    private void fetchFilters(List<PageId> ids, LoadCause cause) {
+    private void fetchFilters(Collection<PageId> ids, LoadCause cause) {
         for (PageId id : ids) {
             Run run = id.run();
             if (run.filter() == null && run.meta().pageCount() > 1) {

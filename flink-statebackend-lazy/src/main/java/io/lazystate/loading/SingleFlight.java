@@ -2,11 +2,14 @@ package io.lazystate.loading;
 
 import io.lazystate.loading.LoadExecutor.Request;
 import io.lazystate.metrics.LoadCause;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Function;
 
 /**
@@ -17,10 +20,19 @@ import java.util.function.Function;
  */
 final class SingleFlight<K, V> {
     private final LoadExecutor executor;
-    private final Map<K, Flight> underWay = new ConcurrentHashMap<>();
+    private final LongAdder pending;
+    private final Map<K, Seat<K, V>> underWay = new ConcurrentHashMap<>();
+
+    /**
+     * @param pending counts the results that were asked for and are not here yet
+     */
+    SingleFlight(LoadExecutor executor, LongAdder pending) {
+        this.executor = executor;
+        this.pending = pending;
+    }
 
     SingleFlight(LoadExecutor executor) {
-        this.executor = executor;
+        this(executor, new LongAdder());
     }
 
     /**
@@ -30,19 +42,41 @@ final class SingleFlight<K, V> {
      * @param work gets the most urgent cause it was asked for; errors go to whoever waits
      */
     CompletableFuture<V> start(K key, LoadCause cause, long bytes, Function<LoadCause, V> work) {
-        Flight mine = new Flight(key, cause, bytes, work);
-        Flight other = underWay.putIfAbsent(key, mine);
+        return start(List.of(key), cause, bytes, urgent -> List.of(work.apply(urgent)));
+    }
+
+    /**
+     * Starts one request for several results, unless the first of them is under way. Whoever asks
+     * for one of the others meanwhile gets it from here.
+     *
+     * @param keys of the results, at least one
+     * @param work gives as many results, in order
+     * @return the first result
+     */
+    CompletableFuture<V> start(
+            List<K> keys, LoadCause cause, long bytes, Function<LoadCause, List<V>> work) {
+        Flight mine = new Flight(keys, cause, bytes, work);
+        Seat<K, V> other = underWay.putIfAbsent(keys.get(0), mine.seats.get(0));
         if (other == null) {
+            for (int i = 1; i < keys.size(); i++) {
+                underWay.putIfAbsent(keys.get(i), mine.seats.get(i));
+            }
+            pending.add(keys.size());
             submit(mine, cause);
-            return mine.result;
+            return mine.seats.get(0).result;
         }
-        if (other.promote(cause)) {
-            submit(other, cause);
+        if (other.flight.promote(cause)) {
+            submit(other.flight, cause);
         }
         return other.result;
     }
 
-    private void submit(Flight flight, LoadCause cause) {
+    /** Whether a request for this is under way, or waits for its turn. */
+    boolean isUnderWay(K key) {
+        return underWay.containsKey(key);
+    }
+
+    private void submit(SingleFlight<K, V>.Flight flight, LoadCause cause) {
         try {
             executor.execute(cause, flight.bytes, flight);
         } catch (RejectedExecutionException e) {
@@ -50,17 +84,29 @@ final class SingleFlight<K, V> {
         }
     }
 
+    /** One result of a flight. */
+    private static final class Seat<K, V> {
+        private final SingleFlight<K, V>.Flight flight;
+        private final CompletableFuture<V> result = new CompletableFuture<>();
+
+        Seat(SingleFlight<K, V>.Flight flight) {
+            this.flight = flight;
+        }
+    }
+
     /** May be in the executor's queues several times, once for each cause; runs once. */
     private final class Flight implements Request {
-        private final K key;
+        private final List<K> keys;
+        private final List<Seat<K, V>> seats;
         private final long bytes;
-        private final Function<LoadCause, V> work;
-        private final CompletableFuture<V> result = new CompletableFuture<>();
+        private final Function<LoadCause, List<V>> work;
         private final AtomicBoolean started = new AtomicBoolean();
         private LoadCause cause;
 
-        Flight(K key, LoadCause cause, long bytes, Function<LoadCause, V> work) {
-            this.key = key;
+        Flight(List<K> keys, LoadCause cause, long bytes, Function<LoadCause, List<V>> work) {
+            this.keys = keys;
+            this.seats = new ArrayList<>(keys.size());
+            keys.forEach(key -> seats.add(new Seat<>(this)));
             this.cause = cause;
             this.bytes = bytes;
             this.work = work;
@@ -82,12 +128,13 @@ final class SingleFlight<K, V> {
         public void run() {
             if (started.compareAndSet(false, true)) {
                 try {
-                    V value = work.apply(cause());
-                    underWay.remove(key);
-                    result.complete(value);
+                    List<V> values = work.apply(cause());
+                    leave();
+                    for (int i = 0; i < values.size(); i++) {
+                        seats.get(i).result.complete(values.get(i));
+                    }
                 } catch (Throwable t) {
-                    underWay.remove(key);
-                    result.completeExceptionally(t);
+                    fail(t);
                 }
             }
         }
@@ -95,8 +142,20 @@ final class SingleFlight<K, V> {
         @Override
         public void dropped() {
             if (started.compareAndSet(false, true)) {
-                underWay.remove(key);
-                result.completeExceptionally(Futures.stopped(null));
+                fail(Futures.stopped(null));
+            }
+        }
+
+        private void fail(Throwable t) {
+            leave();
+            seats.forEach(seat -> seat.result.completeExceptionally(t));
+        }
+
+        /** From now on the same is asked for again. */
+        private void leave() {
+            pending.add(-keys.size());
+            for (int i = 0; i < keys.size(); i++) {
+                underWay.remove(keys.get(i), seats.get(i));
             }
         }
     }

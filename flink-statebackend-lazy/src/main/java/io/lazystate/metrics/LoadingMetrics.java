@@ -36,6 +36,9 @@ public final class LoadingMetrics {
     private final LongAdder evictions = new LongAdder();
     private final LongAdder overlayDrops = new LongAdder();
     private final LongAdder heldBackNanos = new LongAdder();
+    private final LongAdder aheadUsed = new LongAdder();
+    private final LongAdder aheadUnused = new LongAdder();
+    private final LongAdder timersPredicted = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
@@ -85,7 +88,7 @@ public final class LoadingMetrics {
         return recovery;
     }
 
-    /** Pages that are being fetched. */
+    /** Pages that are being fetched, or wait for their turn. */
     public LongAdder pendingPages() {
         return pendingPages;
     }
@@ -150,6 +153,28 @@ public final class LoadingMetrics {
         return heldBackNanos;
     }
 
+    /** Pages that were predicted, and used before they left the cache. */
+    public LongAdder aheadUsed() {
+        return aheadUsed;
+    }
+
+    /** Pages that were predicted, and left the cache unused. */
+    public LongAdder aheadUnused() {
+        return aheadUnused;
+    }
+
+    /** Timers whose rows were looked for before they fired. */
+    public LongAdder timersPredicted() {
+        return timersPredicted;
+    }
+
+    /** The share of the predicted pages that were used; 1 while none is decided. */
+    public double preloadEffectiveness() {
+        long used = aheadUsed.sum();
+        long decided = used + aheadUnused.sum();
+        return decided == 0 ? 1.0 : (double) used / (double) decided;
+    }
+
     /**
      * Registers the counters, and gauges for what the paging layer knows.
      *
@@ -174,6 +199,8 @@ public final class LoadingMetrics {
         gauge(group, "evictions", evictions::sum);
         gauge(group, "overlayDrops", overlayDrops::sum);
         gauge(group, "heldBackTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(heldBackNanos.sum()));
+        gauge(group, "timersPredicted", timersPredicted::sum);
+        group.gauge("preloadEffectiveness", (Gauge<Double>) this::preloadEffectiveness);
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));

@@ -24,11 +24,11 @@ import org.jspecify.annotations.Nullable;
  * key; one wave more if a page table is not here; none if filters and key ranges rule every run
  * out.
  */
-final class ColdReader {
+class ColdReader {
     /** Pages that a cursor fetches ahead at the most. */
     private static final int MAX_PAGES_AHEAD = 16;
 
-    private final PageLoader loader;
+    final PageLoader loader;
     private final LoadingMetrics metrics;
 
     ColdReader(PageLoader loader, LoadingMetrics metrics) {
@@ -76,6 +76,11 @@ final class ColdReader {
         loader.heat().touch(extent, 1);
         List<Run> runs = newestFirst(extent);
         loader.requirePageTables(runs);
+        return cursors(extent, runs);
+    }
+
+    /** Cursors over runs of the extent whose page tables are here. */
+    final List<RowCursor> cursors(Extent extent, List<Run> runs) {
         List<RowCursor> cursors = new ArrayList<>(runs.size());
         for (Run run : runs) {
             PageTable table = loader.pageTable(run);
@@ -103,11 +108,12 @@ final class ColdReader {
     }
 
     /** The further a cursor has walked, the more it fetches with one read. */
-    private Page fetch(Run run, int page, int walked) {
+    Page fetch(Run run, int page, int walked) {
         return loader.demandAhead(new PageId(run, page), Math.min(1 + walked, MAX_PAGES_AHEAD));
     }
 
-    private static List<Run> candidates(Extent extent, byte[] key) {
+    /** The runs that may hold the key, as far as is known here. */
+    static List<Run> candidates(Extent extent, byte[] key) {
         List<Run> candidates = new ArrayList<>(extent.runs());
         for (Run run : newestFirst(extent)) {
             RunMeta meta = run.meta();
@@ -121,7 +127,7 @@ final class ColdReader {
         return candidates;
     }
 
-    private static List<Run> newestFirst(Extent extent) {
+    static List<Run> newestFirst(Extent extent) {
         List<Run> runs = new ArrayList<>(extent.runs());
         List<Run> deltas = extent.deltas();
         for (int i = deltas.size() - 1; i >= 0; i--) {

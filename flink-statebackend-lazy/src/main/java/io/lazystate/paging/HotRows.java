@@ -6,8 +6,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Rows of one state that a restored checkpoint brought along: what its runs hold of the keys that
- * were read most.
+ * Rows of one state that are at hand from the start: what its runs hold of the keys that were read
+ * most, which a restored checkpoint brought along, and of those that the job's owner named.
  *
  * <p>They stand for the runs of extents that have been cold since the restore; what was written
  * since lies in the overlay, which counts first. Threads: any; the task thread removes.
@@ -22,6 +22,13 @@ final class HotRows {
      */
     HotRows(NavigableMap<byte[], byte[]> rows) {
         this.rows = new ConcurrentSkipListMap<>(rows);
+    }
+
+    /** These and others, which count where both have a row. */
+    HotRows with(NavigableMap<byte[], byte[]> others) {
+        HotRows both = new HotRows(rows);
+        both.rows.putAll(others);
+        return both;
     }
 
     byte @Nullable [] get(byte[] key) {

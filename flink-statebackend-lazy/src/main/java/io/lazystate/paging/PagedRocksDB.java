@@ -63,6 +63,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Overlay overlay;
     private final ColdReader cold;
     private final Linker linker;
+    private final RowsAhead ahead;
     private final HotKeys hotKeys = new HotKeys();
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
     private final ReadOptions readOptions = new ReadOptions();
@@ -93,6 +94,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.residency =
                 new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
+        this.ahead =
+                new RowsAhead(
+                        this,
+                        states,
+                        context.loader(),
+                        new AtHandReader(context.loader(), context.metrics()));
     }
 
     // ------------------------------------------------------------------ column families
@@ -263,15 +270,39 @@ public final class PagedRocksDB extends GuardedRocksDB {
     }
 
     RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
+        return iterator(state, map, options, cold);
+    }
+
+    /** An iterator of the task thread that ends, with an exception, at a page that is not here. */
+    RocksIterator iteratorAtHand(PagedState state, AtHandReader atHand) {
+        return iterator(state, state.map(), readOptions, atHand);
+    }
+
+    private RocksIterator iterator(
+            PagedState state, ExtentMap map, ReadOptions options, ColdReader reader) {
         RocksIterator main = raw.newIterator(state.handle(), options);
         if (map.allResident()) {
             return main;
         }
         Overlay.Rows overlaid = overlay.rows(state, options);
         PagedIterator iterator =
-                new PagedIterator(this, state, map, main, overlaid, cold, captures);
+                new PagedIterator(this, state, map, main, overlaid, reader, captures);
         captures.add(iterator, map);
         return iterator;
+    }
+
+    /** Where rows are named that will be read soon. */
+    public RowsAhead ahead() {
+        return ahead;
+    }
+
+    /** Where rows are named that are wanted from the start. */
+    public NamedRows namedRows() {
+        return new NamedRows(
+                this,
+                states,
+                context.loader(),
+                new AtHandReader(context.loader(), context.metrics()));
     }
 
     // ------------------------------------------------------------------ writes

@@ -1,7 +1,9 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.Where;
+import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.Run;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -120,6 +122,7 @@ final class Residency {
             if (!state.map().isResident(lower)) {
                 overlay.copy(state, lower, upper, readOptions);
                 state.setMap(state.map().withResident(lower, upper));
+                forgetPages(state.map().extent(state.map().indexOf(lower)));
                 state.hotRows().remove(lower, upper);
             }
             overlay.forget(state, lower, upper, readOptions);
@@ -128,6 +131,14 @@ final class Residency {
                     PagedRocksDB.where(state), "moving rows written to a cold extent", e);
         } finally {
             moves.unlockWrite(stamp);
+        }
+    }
+
+    /** Pages of a resident extent in the cache will not be used. */
+    private void forgetPages(Extent extent) {
+        Run base = extent.base();
+        if (base != null) {
+            context.loader().forget(base);
         }
     }
 

@@ -1,9 +1,9 @@
 package io.lazystate.restore;
 
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.Arrival;
 import io.lazystate.loading.PageId;
 import io.lazystate.loading.PageLoader;
-import io.lazystate.loading.PageLoader.Arrival;
 import io.lazystate.manifest.StateLayout;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,6 +1,9 @@
 package io.lazystate.backend;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.LongStream;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -8,7 +11,7 @@ import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
 
 /** Random settings: everything tiny, so that a few rows make many pages, extents and runs. */
-final class FuzzSettings {
+public final class FuzzSettings {
     private FuzzSettings() {}
 
     /** The settings of one task; they may differ from start to start of a history. */
@@ -28,6 +31,14 @@ final class FuzzSettings {
         config.set(
                 LazyStateOptions.PAGE_CACHE_SIZE,
                 new MemorySize(pick(random, 1, 300, 5000, 1 << 20)));
+        if (random.nextInt(3) == 0) {
+            config.set(LazyStateOptions.PRELOAD_KEYS, List.of(SomeKeys.class.getName()));
+        }
+        config.set(LazyStateOptions.PREFETCH_ENABLED, random.nextInt(4) > 0);
+        config.set(
+                LazyStateOptions.PREFETCH_LOOKAHEAD,
+                Duration.ofMillis(pick(random, 0, 20, 60_000)));
+        config.set(LazyStateOptions.PREFETCH_MAX_TIMERS, (int) pick(random, 1, 20, 1_000));
         config.set(
                 RocksDBOptions.ROCKSDB_TIMER_SERVICE_FACTORY_CACHE_SIZE,
                 (int) pick(random, 1, 3, 128));
@@ -41,6 +52,14 @@ final class FuzzSettings {
             config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(1 << 20));
         }
         return config;
+    }
+
+    /** Names every other key of most histories. */
+    public static class SomeKeys implements PreloadKeys {
+        @Override
+        public Iterable<?> keys(Scope scope) {
+            return LongStream.range(0, 40).map(i -> 2 * i).boxed().toList();
+        }
     }
 
     static boolean inlines(Configuration config) {

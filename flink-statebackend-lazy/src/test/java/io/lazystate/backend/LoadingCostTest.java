@@ -44,6 +44,7 @@ class LoadingCostTest {
     void configure() {
         config.set(LazyStateOptions.LOADING_MODE, LoadingMode.LAZY);
         config.set(LazyStateOptions.HYDRATION_ENABLED, false);
+        config.set(LazyStateOptions.PREFETCH_ENABLED, false);
         config.set(LazyStateOptions.PAGE_SIZE, new MemorySize(1 << 10));
         config.set(LazyStateOptions.EXTENT_SIZE, new MemorySize(256 << 10));
     }

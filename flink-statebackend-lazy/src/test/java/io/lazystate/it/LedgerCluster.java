@@ -1,5 +1,6 @@
 package io.lazystate.it;
 
+import io.lazystate.backend.LazyStateOptions;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
@@ -80,6 +81,8 @@ final class LedgerCluster implements AutoCloseable {
         settings.setString("state.backend.lazy.loading-mode", loadingMode);
         settings.setString("state.backend.lazy.page-size", "4 kb");
         settings.setString("state.backend.lazy.extent-size", "64 kb");
+        // Each key has a timer: with prefetching, a lazy job might never wait for a row.
+        settings.set(LazyStateOptions.PREFETCH_ENABLED, !loadingMode.equals("LAZY"));
         settings.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
         settings.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
         settings.set(

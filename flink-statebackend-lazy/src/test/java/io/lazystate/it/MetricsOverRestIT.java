@@ -64,7 +64,8 @@ class MetricsOverRestIT {
                     .containsEntry("pendingPages", "0")
                     .containsEntry("residentFraction", "1.0")
                     .containsEntry("prewarmFailedExtents", "0")
-                    .containsKeys("prewarmPauses", "prewarmPausedTimeMs");
+                    .containsKeys("prewarmPauses", "prewarmPausedTimeMs", "timersPredicted");
+            assertThat(Double.parseDouble(metrics.get("preloadEffectiveness"))).isBetween(0.0, 1.0);
             for (String positive :
                     new String[] {
                         "bytesRead",
