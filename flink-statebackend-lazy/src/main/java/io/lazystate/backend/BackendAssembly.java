@@ -22,7 +22,6 @@ import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
-import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
@@ -40,7 +39,6 @@ import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.metrics.MetricNames;
@@ -116,7 +114,7 @@ final class BackendAssembly<K> {
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
-    private final CountingReader reader;
+    private final StoreReads reads;
     private final PageLoader loader;
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
@@ -142,14 +140,16 @@ final class BackendAssembly<K> {
         this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reader =
-                new CountingReader(
-                        ports.reader(
-                                parameters.getEnv().getTaskManagerInfo().getConfiguration(),
-                                settings.s3()));
+        this.reads =
+                new StoreReads(
+                        ports,
+                        parameters.getEnv().getTaskManagerInfo().getConfiguration(),
+                        settings,
+                        metrics);
         this.sleeper = ports.sleeper();
         this.loader =
-                new PageLoader(reader, threads.executor(), settings.pageCacheBytes(), metrics);
+                new PageLoader(
+                        reads.verified(), threads.executor(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
                         parameters.getTtlTimeProvider(),
@@ -163,7 +163,7 @@ final class BackendAssembly<K> {
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
-            cancel.registerCloseable(reader::release);
+            cancel.registerCloseable(reads); // closed after the threads
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             prepareDirectories();
@@ -175,7 +175,8 @@ final class BackendAssembly<K> {
             List<Manifest> manifests =
                     handles.isEmpty()
                             ? null
-                            : CheckpointContents.read(handles, reader, threads.executor());
+                            : CheckpointContents.read(
+                                    handles, reads.verified(), threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
             if (manifests != null) {
                 restore(database, handles, manifests, keySerializer, start);
@@ -193,7 +194,7 @@ final class BackendAssembly<K> {
             RocksDBKeyedStateBackend<K> backend = assemble(database, keySerializer);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
-            parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
+            reads.registerMetrics(parameters.getMetricGroup());
             metrics.recovery().ready();
             cancelRestore.unregisterCloseable(threads);
             return backend;
@@ -338,7 +339,7 @@ final class BackendAssembly<K> {
                                 settings.runFormat(),
                                 settings.extentBytes(),
                                 work,
-                                new CountedReads(reader, LoadCause.SNAPSHOT, metrics),
+                                new CountedReads(reads.store(), LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);

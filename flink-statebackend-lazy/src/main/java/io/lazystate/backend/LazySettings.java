@@ -4,10 +4,12 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.run.RunFormat;
+import io.lazystate.store.Replicas;
 import io.lazystate.store.S3Limits;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.List;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
@@ -25,7 +27,8 @@ record LazySettings(
         Duration maxBlockingTime,
         long autoEagerBelowBytes,
         int loaderThreads,
-        S3Limits s3)
+        S3Limits s3,
+        Replicas replicas)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -47,7 +50,8 @@ record LazySettings(
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
-                s3(config));
+                s3(config),
+                replicas(config));
     }
 
     private static S3Limits s3(ReadableConfig config) {
@@ -63,6 +67,17 @@ record LazySettings(
                 positive(config, LazyStateOptions.S3_ATTEMPT_TIMEOUT),
                 config.get(LazyStateOptions.S3_HEDGING_DELAY),
                 share);
+    }
+
+    private static Replicas replicas(ReadableConfig config) {
+        List<String> directories = config.get(LazyStateOptions.REPLICA_DIRS);
+        try {
+            return new Replicas(
+                    directories,
+                    config.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY).orElse(null));
+        } catch (IllegalArgumentException e) { // Flink's Path
+            throw invalid(LazyStateOptions.REPLICA_DIRS, directories, "of paths or URIs");
+        }
     }
 
     private static Duration positive(ReadableConfig config, ConfigOption<Duration> option) {

@@ -149,5 +149,15 @@ public final class LazyStateOptions {
                     .defaultValue(0.05)
                     .withDescription("Share of all reads that may be sent a second time.");
 
+    public static final ConfigOption<List<String>> REPLICA_DIRS =
+            ConfigOptions.key("state.backend.lazy.replica.dirs")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Directories with copies of the checkpoint directory. What is missing,"
+                                    + " damaged or cannot be reached is read from the first of them"
+                                    + " that has it.");
+
     private LazyStateOptions() {}
 }

@@ -8,6 +8,7 @@ import io.lazystate.loading.PageLoader;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,7 +28,7 @@ final class StepwiseHydrator {
         this.task = task;
         PageLoader loader =
                 new PageLoader(
-                        new StateHandleReader(),
+                        OneCopy.of(new StateHandleReader()),
                         (cause, bytes, request) -> request.run(),
                         0,
                         new LoadingMetrics());

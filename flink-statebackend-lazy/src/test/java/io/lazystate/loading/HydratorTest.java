@@ -13,6 +13,7 @@ import io.lazystate.paging.HeapRuns;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
@@ -50,7 +51,8 @@ class HydratorTest {
     private final Target target = new Target();
     private final List<Long> pauses = new ArrayList<>();
     private final PageLoader loader =
-            new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
+            new PageLoader(
+                    OneCopy.of(store), (cause, bytes, request) -> request.run(), 1 << 20, metrics);
     private List<String> statesFirst = List.of();
     private long maxBytesPerSecond;
     private long nanos;
