@@ -27,6 +27,7 @@ class LayeringTest {
                     "manifest",
                     "run",
                     "source",
+                    "edge",
                     "store",
                     "metrics",
                     "error");

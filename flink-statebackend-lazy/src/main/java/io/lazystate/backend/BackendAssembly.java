@@ -141,11 +141,7 @@ final class BackendAssembly<K> {
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.reads =
-                new StoreReads(
-                        ports,
-                        parameters.getEnv().getTaskManagerInfo().getConfiguration(),
-                        settings,
-                        metrics);
+                new StoreReads(ports, parameters.getEnv().getTaskManagerInfo(), settings, metrics);
         this.sleeper = ports.sleeper();
         this.loader =
                 new PageLoader(

@@ -6,6 +6,7 @@ import io.lazystate.error.Where;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Replicas;
 import io.lazystate.store.S3Limits;
+import java.io.File;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.List;
@@ -13,6 +14,7 @@ import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
+import org.jspecify.annotations.Nullable;
 
 /** The values of {@link LazyStateOptions}, checked. Sizes in bytes. */
 record LazySettings(
@@ -28,7 +30,9 @@ record LazySettings(
         long autoEagerBelowBytes,
         int loaderThreads,
         S3Limits s3,
-        Replicas replicas)
+        Replicas replicas,
+        long edgeCacheBytes,
+        @Nullable String edgeCacheDirectory)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -51,7 +55,9 @@ record LazySettings(
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
                 s3(config),
-                replicas(config));
+                replicas(config),
+                optionalBytes(config, LazyStateOptions.EDGE_CACHE_MAX_BYTES),
+                edgeCacheDirectory(config));
     }
 
     private static S3Limits s3(ReadableConfig config) {
@@ -67,6 +73,15 @@ record LazySettings(
                 positive(config, LazyStateOptions.S3_ATTEMPT_TIMEOUT),
                 config.get(LazyStateOptions.S3_HEDGING_DELAY),
                 share);
+    }
+
+    private static @Nullable String edgeCacheDirectory(ReadableConfig config) {
+        String directory = config.getOptional(LazyStateOptions.EDGE_CACHE_DIR).orElse(null);
+        if (directory != null && !new File(directory).isAbsolute()) {
+            throw invalid(
+                    LazyStateOptions.EDGE_CACHE_DIR, directory, "that is an absolute local path");
+        }
+        return directory;
     }
 
     private static Replicas replicas(ReadableConfig config) {
@@ -132,7 +147,7 @@ record LazySettings(
                         + "; set it to a value "
                         + range
                         + ", or remove it for the default "
-                        + (option.hasDefaultValue() ? option.defaultValue() : "(no limit)"),
+                        + (option.hasDefaultValue() ? option.defaultValue() : "(none)"),
                 null);
     }
 }

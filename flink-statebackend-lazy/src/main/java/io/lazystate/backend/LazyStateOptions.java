@@ -149,6 +149,24 @@ public final class LazyStateOptions {
                     .defaultValue(0.05)
                     .withDescription("Share of all reads that may be sent a second time.");
 
+    public static final ConfigOption<MemorySize> EDGE_CACHE_MAX_BYTES =
+            ConfigOptions.key("state.backend.lazy.edge-cache.max-bytes")
+                    .memoryType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "How much of the local disk a process uses to keep what it read from"
+                                    + " the checkpoint store, for all its tasks and for later"
+                                    + " ones. Nothing is kept if it is not set.");
+
+    public static final ConfigOption<String> EDGE_CACHE_DIR =
+            ConfigOptions.key("state.backend.lazy.edge-cache.dir")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The local directory of the edge cache; by default one in the"
+                                    + " TaskManager's own directory for temporary files, which"
+                                    + " Flink empties when the TaskManager starts.");
+
     public static final ConfigOption<List<String>> REPLICA_DIRS =
             ConfigOptions.key("state.backend.lazy.replica.dirs")
                     .stringType()
