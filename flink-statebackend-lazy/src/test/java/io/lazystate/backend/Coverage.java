@@ -33,6 +33,7 @@ final class Coverage {
         RUNS_MERGED,
         EXTENTS_FOLDED,
         HOT_ROWS_READ,
+        EDGE_CACHE_HIT,
         FILES_INLINED,
         STATE_LEFT_UNREGISTERED,
         MIGRATION_OVER_COLD,

@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import java.nio.file.Path;
 import java.util.Random;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -38,6 +39,16 @@ final class FuzzSettings {
                 CheckpointingOptions.FS_SMALL_FILE_THRESHOLD,
                 new MemorySize(pick(random, 0, 0, 700, 20 << 10)));
         return config;
+    }
+
+    /** Some tasks cache what they read, few of them much. */
+    static void drawEdgeCache(Random random, Configuration config, Path directory) {
+        if (random.nextInt(3) == 0) {
+            config.set(LazyStateOptions.EDGE_CACHE_DIR, directory.toString());
+            config.set(
+                    LazyStateOptions.EDGE_CACHE_MAX_BYTES,
+                    new MemorySize(pick(random, 20 << 10, 4 << 20)));
+        }
     }
 
     static boolean inlines(Configuration config) {
