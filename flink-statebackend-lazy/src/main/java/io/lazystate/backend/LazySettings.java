@@ -56,7 +56,7 @@ record LazySettings(
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
                 s3(config),
                 replicas(config),
-                optionalBytes(config, LazyStateOptions.EDGE_CACHE_MAX_BYTES),
+                config.get(LazyStateOptions.EDGE_CACHE_MAX_BYTES).getBytes(),
                 edgeCacheDirectory(config));
     }
 

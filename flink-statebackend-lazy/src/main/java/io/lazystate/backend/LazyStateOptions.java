@@ -152,11 +152,11 @@ public final class LazyStateOptions {
     public static final ConfigOption<MemorySize> EDGE_CACHE_MAX_BYTES =
             ConfigOptions.key("state.backend.lazy.edge-cache.max-bytes")
                     .memoryType()
-                    .noDefaultValue()
+                    .defaultValue(MemorySize.ZERO)
                     .withDescription(
                             "How much of the local disk a process uses to keep what it read from"
                                     + " the checkpoint store, for all its tasks and for later"
-                                    + " ones. Nothing is kept if it is not set.");
+                                    + " ones; 0 for no such cache.");
 
     public static final ConfigOption<String> EDGE_CACHE_DIR =
             ConfigOptions.key("state.backend.lazy.edge-cache.dir")

@@ -5,12 +5,12 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import java.io.IOException;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Stream;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
@@ -230,13 +230,16 @@ class EdgeCacheTest {
         }
     }
 
-    private List<Path> entries() throws IOException {
-        try (Stream<Path> files = Files.walk(edge)) {
-            return files.filter(
-                            file ->
-                                    file.toString().endsWith(".page")
-                                            || file.toString().endsWith(".bulk"))
-                    .toList();
+    /** Also while some are written. */
+    private List<Path> entries() {
+        List<Path> entries = new ArrayList<>();
+        for (File slot : edge.toFile().listFiles()) {
+            for (File bucket : slot.listFiles(File::isDirectory)) {
+                for (File entry : bucket.listFiles()) {
+                    entries.add(entry.toPath());
+                }
+            }
         }
+        return entries;
     }
 }
