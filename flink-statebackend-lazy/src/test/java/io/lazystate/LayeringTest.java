@@ -29,6 +29,7 @@ class LayeringTest {
                     "manifest",
                     "run",
                     "source",
+                    "edge",
                     "store",
                     "metrics",
                     "error");

@@ -27,7 +27,6 @@ import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
-import io.lazystate.store.CountingReader;
 import io.lazystate.store.Sleeper;
 import io.lazystate.tiers.DiskUsage;
 import io.lazystate.tiers.LocalBudget;
@@ -137,7 +136,7 @@ final class BackendAssembly<K> {
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
-    private final CountingReader reader;
+    private final StoreReads reads;
     private final PageLoader loader;
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
@@ -164,14 +163,12 @@ final class BackendAssembly<K> {
         this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reader =
-                new CountingReader(
-                        ports.reader(
-                                parameters.getEnv().getTaskManagerInfo().getConfiguration(),
-                                settings.s3()));
+        this.reads =
+                new StoreReads(ports, parameters.getEnv().getTaskManagerInfo(), settings, metrics);
         this.sleeper = ports.sleeper();
         this.loader =
-                new PageLoader(reader, threads.executor(), settings.pageCacheBytes(), metrics);
+                new PageLoader(
+                        reads.verified(), threads.executor(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
                         parameters.getTtlTimeProvider(),
@@ -187,7 +184,7 @@ final class BackendAssembly<K> {
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
-            cancel.registerCloseable(reader::release);
+            cancel.registerCloseable(reads); // closed after the threads
             if (share != null) {
                 cancel.registerCloseable(share);
             }
@@ -206,7 +203,8 @@ final class BackendAssembly<K> {
             List<Manifest> manifests =
                     handles.isEmpty()
                             ? null
-                            : CheckpointContents.read(handles, reader, threads.executor());
+                            : CheckpointContents.read(
+                                    handles, reads.verified(), threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =
@@ -239,7 +237,7 @@ final class BackendAssembly<K> {
             keepTiers(database, hydrator);
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
-            parameters.getMetricGroup().gauge("gets", (Gauge<Long>) reader::requests);
+            reads.registerMetrics(parameters.getMetricGroup());
             metrics.recovery().ready();
             cancelRestore.unregisterCloseable(threads);
             return backend;
@@ -389,6 +387,19 @@ final class BackendAssembly<K> {
                         state -> !isQueue(database.states().get(state)));
         threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
         threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
+        parameters
+                .getMetricGroup()
+                .gauge("localMainBytes", (Gauge<Long>) () -> database.paged().localBytes().main());
+        parameters
+                .getMetricGroup()
+                .gauge(
+                        "localOverlayBytes",
+                        (Gauge<Long>) () -> database.paged().localBytes().overlay());
+        parameters
+                .getMetricGroup()
+                .gauge(
+                        "localGoingBytes",
+                        (Gauge<Long>) () -> database.paged().localBytes().going());
         parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
         parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
     }
@@ -438,7 +449,7 @@ final class BackendAssembly<K> {
                                 settings.runFormat(),
                                 settings.extentBytes(),
                                 work,
-                                new CountedReads(reader, LoadCause.SNAPSHOT, metrics),
+                                new CountedReads(reads.store(), LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);

@@ -5,14 +5,18 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.prefetch.PrefetchSettings;
 import io.lazystate.run.RunFormat;
+import io.lazystate.store.Replicas;
 import io.lazystate.store.S3Limits;
 import io.lazystate.tiers.TierSettings;
+import java.io.File;
 import java.io.Serializable;
 import java.time.Duration;
 import java.util.List;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
+import org.jspecify.annotations.Nullable;
 
 /** The values of {@link LazyStateOptions}, checked. Sizes in bytes. */
 record LazySettings(
@@ -30,7 +34,10 @@ record LazySettings(
         int loaderThreads,
         TierSettings tiers,
         PrefetchSettings prefetch,
-        S3Limits s3)
+        S3Limits s3,
+        Replicas replicas,
+        long edgeCacheBytes,
+        @Nullable String edgeCacheDirectory)
         implements Serializable {
     private static final long serialVersionUID = 1L;
 
@@ -55,7 +62,10 @@ record LazySettings(
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
                 tiers(config),
                 prefetch(config),
-                s3(config));
+                s3(config),
+                replicas(config),
+                config.get(LazyStateOptions.EDGE_CACHE_MAX_BYTES).getBytes(),
+                edgeCacheDirectory(config));
     }
 
     private static PrefetchSettings prefetch(ReadableConfig config) {
@@ -99,6 +109,26 @@ record LazySettings(
                 positive(config, LazyStateOptions.S3_ATTEMPT_TIMEOUT),
                 config.get(LazyStateOptions.S3_HEDGING_DELAY),
                 share);
+    }
+
+    private static @Nullable String edgeCacheDirectory(ReadableConfig config) {
+        String directory = config.getOptional(LazyStateOptions.EDGE_CACHE_DIR).orElse(null);
+        if (directory != null && !new File(directory).isAbsolute()) {
+            throw invalid(
+                    LazyStateOptions.EDGE_CACHE_DIR, directory, "that is an absolute local path");
+        }
+        return directory;
+    }
+
+    private static Replicas replicas(ReadableConfig config) {
+        List<String> directories = config.get(LazyStateOptions.REPLICA_DIRS);
+        try {
+            return new Replicas(
+                    directories,
+                    config.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY).orElse(null));
+        } catch (IllegalArgumentException e) { // Flink's Path
+            throw invalid(LazyStateOptions.REPLICA_DIRS, directories, "of paths or URIs");
+        }
     }
 
     private static Duration positive(ReadableConfig config, ConfigOption<Duration> option) {
@@ -153,7 +183,7 @@ record LazySettings(
                         + "; set it to a value "
                         + range
                         + ", or remove it for the default "
-                        + (option.hasDefaultValue() ? option.defaultValue() : "(no limit)"),
+                        + (option.hasDefaultValue() ? option.defaultValue() : "(none)"),
                 null);
     }
 }

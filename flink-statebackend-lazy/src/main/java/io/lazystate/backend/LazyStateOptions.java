@@ -217,5 +217,33 @@ public final class LazyStateOptions {
                     .defaultValue(0.05)
                     .withDescription("Share of all reads that may be sent a second time.");
 
+    public static final ConfigOption<MemorySize> EDGE_CACHE_MAX_BYTES =
+            ConfigOptions.key("state.backend.lazy.edge-cache.max-bytes")
+                    .memoryType()
+                    .defaultValue(MemorySize.ZERO)
+                    .withDescription(
+                            "How much of the local disk a process uses to keep what it read from"
+                                    + " the checkpoint store, for all its tasks and for later"
+                                    + " ones; 0 for no such cache.");
+
+    public static final ConfigOption<String> EDGE_CACHE_DIR =
+            ConfigOptions.key("state.backend.lazy.edge-cache.dir")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The local directory of the edge cache; by default one in the"
+                                    + " TaskManager's own directory for temporary files, which"
+                                    + " Flink empties when the TaskManager starts.");
+
+    public static final ConfigOption<List<String>> REPLICA_DIRS =
+            ConfigOptions.key("state.backend.lazy.replica.dirs")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Directories with copies of the checkpoint directory. What is missing,"
+                                    + " damaged or cannot be reached is read from the first of them"
+                                    + " that has it.");
+
     private LazyStateOptions() {}
 }

@@ -2,7 +2,6 @@ package io.lazystate.loading;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import io.lazystate.error.Where;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Crc32c;
@@ -10,8 +9,10 @@ import io.lazystate.run.Page;
 import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
-import io.lazystate.store.RangedReader;
+import io.lazystate.store.Check;
+import io.lazystate.store.ObjectRange;
 import io.lazystate.store.StoredObject;
+import io.lazystate.store.VerifiedReader;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ public final class PageLoader {
     /** Pages are larger on the heap than in the store. */
     private static final int ASSUMED_COMPRESSION = 2;
 
-    private final RangedReader reader;
+    private final VerifiedReader reader;
     private final LoadingMetrics metrics;
     private final PageCache cache;
     private final Thread taskThread = Thread.currentThread();
@@ -69,7 +70,7 @@ public final class PageLoader {
      * @param cacheBytes heap bytes of decoded pages that are kept
      */
     public PageLoader(
-            RangedReader reader, LoadExecutor executor, long cacheBytes, LoadingMetrics metrics) {
+            VerifiedReader reader, LoadExecutor executor, long cacheBytes, LoadingMetrics metrics) {
         this.reader = reader;
         this.metrics = metrics;
         this.cache = new PageCache(cacheBytes, metrics);
@@ -108,6 +109,8 @@ public final class PageLoader {
                 missing.add(ids.get(i));
             }
         }
+        metrics.pageCacheHits().add(found.length - missing.size());
+        metrics.pageCacheMisses().add(missing.size());
         if (missing.isEmpty()) {
             return found;
         }
@@ -136,6 +139,7 @@ public final class PageLoader {
      */
     public Page demandAhead(PageId id, int ahead) {
         Page cached = cache.get(id);
+        (cached == null ? metrics.pageCacheMisses() : metrics.pageCacheHits()).increment();
         if (cached != null) {
             return cached;
         }
@@ -268,16 +272,19 @@ public final class PageLoader {
     /**
      * Copies a run's whole table to a local file, verified.
      *
-     * @throws LazyStateException CORRUPT if length or checksum differ; the file is then to be
-     *     deleted
+     * <p>Ownership: as of {@link VerifiedReader#download}.
+     *
+     * @throws LazyStateException CORRUPT if length or checksum differ
      */
     public void download(Run run, Path target, LoadCause cause) {
         long length = run.meta().tableBytes();
-        int crc =
-                pending(
-                        run.meta().pageCount(),
-                        () -> reader.download(run.object(), run.offset(), length, target));
-        verify(run, crc);
+        ObjectRange table = range(run, run.offset(), length);
+        pending(
+                run.meta().pageCount(),
+                () -> {
+                    reader.download(table, run.meta().tableCrc32c(), cause, target);
+                    return true;
+                });
         metrics.loaded(cause, run.meta().pageCount(), length);
     }
 
@@ -299,7 +306,21 @@ public final class PageLoader {
                         .orElseThrow();
         int pages = runs.stream().mapToInt(run -> run.meta().pageCount()).sum();
         int length = Math.toIntExact(end - start);
-        byte[] bytes = pending(pages, () -> reader.read(object, start, length));
+        return pending(
+                pages,
+                () -> {
+                    List<ByteBuffer> tables =
+                            reader.read(
+                                    new ObjectRange(object, start, length),
+                                    cause,
+                                    bytes -> tables(runs, start, bytes));
+                    metrics.loaded(cause, pages, length);
+                    return tables;
+                });
+    }
+
+    /** The tables of runs that lie in these bytes; CORRUPT if the checksum of any differs. */
+    private static List<ByteBuffer> tables(List<Run> runs, long start, byte[] bytes) {
         List<ByteBuffer> tables = new ArrayList<>(runs.size());
         for (Run run : runs) {
             int at = Math.toIntExact(run.offset() - start);
@@ -307,7 +328,6 @@ public final class PageLoader {
             verify(run, Crc32c.of(bytes, at, tableBytes));
             tables.add(ByteBuffer.wrap(bytes, at, tableBytes));
         }
-        metrics.loaded(cause, pages, length);
         return tables;
     }
 
@@ -315,11 +335,18 @@ public final class PageLoader {
         if (crc32c != run.meta().tableCrc32c()) {
             throw new LazyStateException(
                     Kind.CORRUPT,
-                    where(run, run.offset(), run.meta().tableBytes()),
+                    range(run, run.offset(), run.meta().tableBytes()).where(),
                     "The run file failed its checksum; restore from a backup copy, or from an"
                             + " older checkpoint",
                     null);
         }
+    }
+
+    /** Reads bytes of a run that are neither pages nor indexes to the caller, past the cache. */
+    public <T> T read(Run run, long offset, int length, LoadCause cause, Check<T> check) {
+        T result = reader.read(range(run, offset, length), cause, check);
+        metrics.loaded(cause, 0, length);
+        return result;
     }
 
     /** Reads and verifies neighbouring pages with one ranged read, past the cache. */
@@ -333,8 +360,17 @@ public final class PageLoader {
         long start = table.page(from).offset();
         PageRef last = table.page(to - 1);
         int length = Math.toIntExact(last.offset() + last.length() - start);
-        byte[] bytes = reader.read(run.object(), run.offset() + start, length);
+        List<Page> pages =
+                reader.read(
+                        range(run, run.offset() + start, length),
+                        cause,
+                        bytes -> decode(run, table, from, to, bytes));
         metrics.loaded(cause, to - from, length);
+        return pages;
+    }
+
+    private static List<Page> decode(Run run, PageTable table, int from, int to, byte[] bytes) {
+        long start = table.page(from).offset();
         List<Page> decoded = new ArrayList<>(to - from);
         for (int i = from; i < to; i++) {
             PageRef ref = table.page(i);
@@ -430,9 +466,14 @@ public final class PageLoader {
                 LoadCause.DEMAND,
                 length,
                 urgent -> {
-                    byte[] stored = reader.read(run.object(), run.pageTableOffset(), length);
+                    ObjectRange range = range(run, run.pageTableOffset(), length);
+                    PageTable table =
+                            reader.read(
+                                    range,
+                                    cause,
+                                    stored -> run.installPageTable(stored, range.where()));
                     metrics.loaded(cause, 0, length);
-                    return run.installPageTable(stored, where(run, run.pageTableOffset(), length));
+                    return table;
                 });
     }
 
@@ -456,14 +497,14 @@ public final class PageLoader {
                 asked,
                 length,
                 cause -> {
-                    byte[] stored = reader.read(run.object(), run.filterOffset(), length);
+                    ObjectRange range = range(run, run.filterOffset(), length);
+                    reader.read(range, cause, stored -> run.installFilter(stored, range.where()));
                     metrics.loaded(cause, 0, length);
-                    run.installFilter(stored, where(run, run.filterOffset(), length));
                     return run;
                 });
     }
 
-    private static Where where(Run run, long offset, long length) {
-        return run.object().where(offset, length);
+    private static ObjectRange range(Run run, long offset, long length) {
+        return new ObjectRange(run.object(), offset, length);
     }
 }

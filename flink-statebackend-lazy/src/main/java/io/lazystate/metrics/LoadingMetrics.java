@@ -39,6 +39,13 @@ public final class LoadingMetrics {
     private final LongAdder aheadUsed = new LongAdder();
     private final LongAdder aheadUnused = new LongAdder();
     private final LongAdder timersPredicted = new LongAdder();
+    private final LongAdder pageCacheHits = new LongAdder();
+    private final LongAdder pageCacheMisses = new LongAdder();
+    private final LongAdder edgeHits = new LongAdder();
+    private final LongAdder edgeHitBytes = new LongAdder();
+    private final LongAdder edgeMisses = new LongAdder();
+    private final LongAdder edgeDamaged = new LongAdder();
+    private final LongAdder replicaReads = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
@@ -54,7 +61,7 @@ public final class LoadingMetrics {
         return Collections.unmodifiableMap(adders);
     }
 
-    /** Notes what came from the store. */
+    /** Notes what came from the store or the edge cache. */
     public void loaded(LoadCause cause, long newPages, long newBytes) {
         pagesLoaded.add(newPages);
         bytesRead.add(newBytes);
@@ -98,12 +105,12 @@ public final class LoadingMetrics {
         return faults;
     }
 
-    /** Pages that came from the store, one by one or inside a linked file. */
+    /** Pages that came from the store or the edge cache, one by one or inside a linked file. */
     public LongAdder pagesLoaded() {
         return pagesLoaded;
     }
 
-    /** Bytes that came from the store for pages, indexes and linked files. */
+    /** Bytes that came from the store or the edge cache for pages, indexes and linked files. */
     public LongAdder bytesRead() {
         return bytesRead;
     }
@@ -175,6 +182,47 @@ public final class LoadingMetrics {
         return decided == 0 ? 1.0 : (double) used / (double) decided;
     }
 
+    /** Pages of cold state that an access found decoded on the heap. */
+    public LongAdder pageCacheHits() {
+        return pageCacheHits;
+    }
+
+    /** Pages of cold state that an access had to wait for. */
+    public LongAdder pageCacheMisses() {
+        return pageCacheMisses;
+    }
+
+    /** Notes what the edge cache had. */
+    public void edgeHit(long hitBytes) {
+        edgeHits.increment();
+        edgeHitBytes.add(hitBytes);
+    }
+
+    /** Ranges and files that the edge cache had. */
+    public LongAdder edgeHits() {
+        return edgeHits;
+    }
+
+    /** The part of {@link #bytesRead} that came from the edge cache. */
+    public LongAdder edgeHitBytes() {
+        return edgeHitBytes;
+    }
+
+    /** Ranges and files that the edge cache had not, and might have. */
+    public LongAdder edgeMisses() {
+        return edgeMisses;
+    }
+
+    /** Entries of the edge cache that failed their check, and were dropped. */
+    public LongAdder edgeDamaged() {
+        return edgeDamaged;
+    }
+
+    /** Ranges and files that came from a replica. */
+    public LongAdder replicaReads() {
+        return replicaReads;
+    }
+
     /**
      * Registers the counters, and gauges for what the paging layer knows.
      *
@@ -201,6 +249,13 @@ public final class LoadingMetrics {
         gauge(group, "heldBackTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(heldBackNanos.sum()));
         gauge(group, "timersPredicted", timersPredicted::sum);
         group.gauge("preloadEffectiveness", (Gauge<Double>) this::preloadEffectiveness);
+        gauge(group, "edgeCacheHits", edgeHits::sum);
+        gauge(group, "edgeCacheHitBytes", edgeHitBytes::sum);
+        gauge(group, "edgeCacheMisses", edgeMisses::sum);
+        gauge(group, "edgeCacheDamaged", edgeDamaged::sum);
+        gauge(group, "replicaReads", replicaReads::sum);
+        group.gauge("cacheHitRateHot", (Gauge<Double>) this::hotHitRate);
+        group.gauge("cacheHitRateEdge", (Gauge<Double>) this::edgeHitRate);
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));
@@ -219,6 +274,20 @@ public final class LoadingMetrics {
                                     ? 1.0
                                     : (double) residentBytes.getAsLong() / (double) total;
                         });
+    }
+
+    /** The share of what accesses to cold keys needed that was on the heap; 1 of nothing. */
+    double hotHitRate() {
+        return share(hotReads.sum() + pageCacheHits.sum(), pageCacheMisses.sum());
+    }
+
+    /** The share of what was asked of the edge cache that it had; 1 of nothing. */
+    double edgeHitRate() {
+        return share(edgeHits.sum(), edgeMisses.sum());
+    }
+
+    private static double share(long hits, long misses) {
+        return hits + misses == 0 ? 1 : (double) hits / (double) (hits + misses);
     }
 
     private static void gauge(MetricGroup group, String name, LongSupplier value) {

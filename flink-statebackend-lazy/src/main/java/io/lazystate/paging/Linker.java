@@ -56,8 +56,11 @@ public final class Linker implements LinkTarget {
     private final StateRegistry states;
     private final PagingContext context;
     private final LinkPause pause;
+
+    /** Nothing is written into files: their bytes may be the edge cache's too. */
     private final IngestExternalFileOptions options =
-            new IngestExternalFileOptions().setMoveFiles(true);
+            new IngestExternalFileOptions().setMoveFiles(true).setWriteGlobalSeqno(false);
+
     private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
 
     private final StaleRows stale;

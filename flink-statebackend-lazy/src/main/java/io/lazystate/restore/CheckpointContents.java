@@ -8,13 +8,15 @@ import io.lazystate.loading.LoadExecutor;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
 import io.lazystate.metrics.LoadCause;
-import io.lazystate.store.RangedReader;
+import io.lazystate.store.ObjectRange;
 import io.lazystate.store.StoredObject;
+import io.lazystate.store.VerifiedReader;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.apache.flink.annotation.Internal;
@@ -42,7 +44,7 @@ public final class CheckpointContents {
      *     of the handles are of this backend
      */
     public static @Nullable List<Manifest> read(
-            Collection<KeyedStateHandle> handles, RangedReader reader, LoadExecutor executor) {
+            Collection<KeyedStateHandle> handles, VerifiedReader reader, LoadExecutor executor) {
         List<Future<@Nullable Manifest>> wave = new ArrayList<>();
         for (KeyedStateHandle handle : handles) {
             if (!(handle instanceof IncrementalRemoteKeyedStateHandle remote)) {
@@ -70,13 +72,23 @@ public final class CheckpointContents {
     }
 
     private static @Nullable Manifest read(
-            IncrementalRemoteKeyedStateHandle handle, RangedReader reader) {
+            IncrementalRemoteKeyedStateHandle handle, VerifiedReader reader) {
         StreamStateHandle meta = handle.getMetaDataStateHandle();
         String name = meta.getStreamStateHandleID().getKeyString();
         StoredObject object = new StoredObject(name, meta.getStateSize(), meta);
-        byte[] bytes = reader.read(object, 0, Math.toIntExact(object.length()));
+        return reader.read(
+                        new ObjectRange(object, 0, object.length()),
+                        LoadCause.DEMAND,
+                        bytes -> decode(bytes, handle, object))
+                .orElse(null);
+    }
+
+    /** The manifest; empty if it is none. */
+    private static Optional<Manifest> decode(
+            byte[] bytes, IncrementalRemoteKeyedStateHandle handle, StoredObject object) {
         if (!ManifestCodec.isManifest(bytes) && !handle.getPrivateState().isEmpty()) {
-            return null; // RocksDB's own list of files is private state, and we have none
+            return Optional
+                    .empty(); // RocksDB's own list of files is private state, and we have none
         }
         Map<String, StoredObject> objects = new HashMap<>();
         for (HandleAndLocalPath file : handle.getSharedState()) {
@@ -88,6 +100,6 @@ public final class CheckpointContents {
                             file.getHandle()));
         }
         Function<String, @Nullable StoredObject> find = objects::get;
-        return ManifestCodec.decode(bytes, find, Where.object(object.location()));
+        return Optional.of(ManifestCodec.decode(bytes, find, Where.object(object.location())));
     }
 }

@@ -51,7 +51,7 @@ final class RunCopies {
             byObject.computeIfAbsent(run.object(), object -> new ArrayList<>()).add(run);
         }
         Map<StoredObject, StoredObject> onServer = server.copy(byObject, sink);
-        RunCopier copier = new RunCopier(settings.reader(), cancel);
+        RunCopier copier = new RunCopier(settings.loader(), cancel);
         for (Map.Entry<Run, String> wanted : states.entrySet()) {
             Run run = wanted.getKey();
             StoredObject copy = onServer.get(run.object());

@@ -13,8 +13,8 @@ import org.apache.flink.annotation.Internal;
  * @param format sizes of pages and blocks
  * @param extentBytes raw bytes at which a base run is cut, and objects are closed
  * @param directory for run files on their way to the store; exists, on the database's disk
- * @param reader reads runs that have to be copied
- * @param loader reads runs that are merged
+ * @param reader reads copies back that the store made
+ * @param loader reads runs that are merged or copied
  * @param metrics counts what is written
  */
 @Internal

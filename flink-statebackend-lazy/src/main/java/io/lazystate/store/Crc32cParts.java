@@ -1,5 +1,7 @@
 package io.lazystate.store;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Puts the CRC32C of a whole together from those of its parts.
  *
@@ -7,7 +9,8 @@ package io.lazystate.store;
  * {@code x^(8n)} modulo the polynomial, whatever the bytes are. Polynomials are reflected, as in
  * the checksum itself: bit 31 is {@code x^0}. Cost: some 60 multiplications of 32 steps.
  */
-final class Crc32cParts {
+@Internal
+public final class Crc32cParts {
 
     private static final int POLYNOMIAL = 0x82F63B78;
     private static final int ONE = 0x80000000;
@@ -15,7 +18,7 @@ final class Crc32cParts {
     private Crc32cParts() {}
 
     /** The checksum of two parts in a row, of which the second has so many bytes. */
-    static int combine(int first, int second, long secondBytes) {
+    public static int combine(int first, int second, long secondBytes) {
         return multiply(first, shift(secondBytes)) ^ second;
     }
 

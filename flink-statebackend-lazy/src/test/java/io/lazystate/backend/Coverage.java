@@ -36,6 +36,7 @@ final class Coverage {
         CHANGED_EXTENT_EVICTED,
         EVICTION_DURING_CHECKPOINT,
         HOT_ROWS_READ,
+        EDGE_CACHE_HIT,
         FILES_INLINED,
         STATE_LEFT_UNREGISTERED,
         MIGRATION_OVER_COLD,

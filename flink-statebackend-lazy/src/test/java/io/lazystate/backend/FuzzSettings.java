@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
@@ -59,6 +60,16 @@ public final class FuzzSettings {
         @Override
         public Iterable<?> keys(Scope scope) {
             return LongStream.range(0, 40).map(i -> 2 * i).boxed().toList();
+        }
+    }
+
+    /** Some tasks cache what they read, few of them much. */
+    static void drawEdgeCache(Random random, Configuration config, Path directory) {
+        if (random.nextInt(3) == 0) {
+            config.set(LazyStateOptions.EDGE_CACHE_DIR, directory.toString());
+            config.set(
+                    LazyStateOptions.EDGE_CACHE_MAX_BYTES,
+                    new MemorySize(pick(random, 20 << 10, 4 << 20)));
         }
     }
 

@@ -58,6 +58,7 @@ final class FuzzStarts {
     TestTask.Start settings(JobID job, KeyGroupRange keyGroups) {
         Configuration config = FuzzSettings.draw(random);
         config.set(RocksDBOptions.LOCAL_DIRECTORIES, directories.local().toString());
+        FuzzSettings.drawEdgeCache(random, config, directories.local().resolveSibling("edge"));
         coverage.hitIf(FuzzSettings.inlines(config), Event.FILES_INLINED);
         return new TestTask.Start(
                 directories.checkpoints(), config, keyGroups, r -> r, job, maxParallelism);

@@ -11,6 +11,7 @@ import io.lazystate.loading.Room;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Path;
 import java.util.List;
@@ -33,7 +34,7 @@ final class StepwiseHydrator {
     /** A loader that reads at once, and caches nothing. */
     static PageLoader loader() {
         return new PageLoader(
-                new StateHandleReader(),
+                OneCopy.of(new StateHandleReader()),
                 (cause, bytes, request) -> request.run(),
                 0,
                 new LoadingMetrics());

@@ -2,6 +2,7 @@ package io.lazystate.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.backend.LazyStateOptions;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -15,6 +16,8 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.MemorySize;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -37,7 +40,7 @@ class MetricsOverRestIT {
         LedgerJob.Execution failing = new LedgerJob.Execution("rest", 1, LedgerJob.NEVER, 2_000);
         LedgerJob.Execution staying =
                 new LedgerJob.Execution("rest", 1, LedgerJob.NEVER, LedgerJob.NEVER);
-        try (LedgerCluster cluster = LedgerCluster.start("LAZY")) {
+        try (LedgerCluster cluster = LedgerCluster.start("LAZY", edgeCache())) {
             String checkpoint = cluster.run(checkpoints, failing).latestCheckpoint();
             JobID job = cluster.resumeAndStay(checkpoint, checkpoints, staying);
             Map<String, String> metrics = warm(cluster.restAddress(), job);
@@ -59,9 +62,13 @@ class MetricsOverRestIT {
                             "pagesLoadedWarmUp",
                             "stateLoadingLatencyMs_p99",
                             "stateLoadingLatencyMs_mean",
-                            "checkpointDeltaBytes");
+                            "checkpointDeltaBytes",
+                            "edgeCacheHits",
+                            "edgeCacheHitBytes");
             assertThat(metrics)
+                    .containsEntry("edgeCacheDamaged", "0")
                     .containsEntry("pendingPages", "0")
+                    .containsEntry("replicaReads", "0")
                     .containsEntry("residentFraction", "1.0")
                     .containsEntry("prewarmFailedExtents", "0")
                     .containsKeys("prewarmPauses", "prewarmPausedTimeMs", "timersPredicted");
@@ -71,6 +78,8 @@ class MetricsOverRestIT {
                         "bytesRead",
                         "bytesReadHydrate",
                         "coldStartLatencyMs",
+                        "edgeCacheBytes",
+                        "edgeCacheMisses",
                         "extentsLinked",
                         "faults",
                         "gets",
@@ -87,7 +96,17 @@ class MetricsOverRestIT {
             assertThat(Long.parseLong(metrics.get("coldStartLatencyMs")))
                     .isLessThanOrEqualTo(Long.parseLong(metrics.get("timeToFirstRecordMs")));
             assertThat(Long.parseLong(metrics.get("stallTimeMs"))).isNotNegative();
+            for (String rate : new String[] {"cacheHitRateHot", "cacheHitRateEdge"}) {
+                assertThat(Double.parseDouble(metrics.get(rate))).as(rate).isBetween(0.0, 1.0);
+            }
         }
+    }
+
+    private Configuration edgeCache() {
+        Configuration config = new Configuration();
+        config.set(LazyStateOptions.EDGE_CACHE_DIR, directory.resolve("edge").toString());
+        config.set(LazyStateOptions.EDGE_CACHE_MAX_BYTES, MemorySize.ofMebiBytes(16));
+        return config;
     }
 
     /** The backend's metrics by their last name, once it is warm. */

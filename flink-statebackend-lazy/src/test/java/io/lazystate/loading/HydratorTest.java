@@ -14,6 +14,7 @@ import io.lazystate.paging.HeapRuns;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
@@ -51,7 +52,8 @@ class HydratorTest {
     private final Target target = new Target();
     private final List<Long> pauses = new ArrayList<>();
     private final PageLoader loader =
-            new PageLoader(store, (cause, bytes, request) -> request.run(), 1 << 20, metrics);
+            new PageLoader(
+                    OneCopy.of(store), (cause, bytes, request) -> request.run(), 1 << 20, metrics);
     private final Disk disk = new Disk();
     private Room room = Room.ENDLESS;
     private Pressure pressure = Pressure.NONE;

@@ -15,6 +15,7 @@ import io.lazystate.run.Crc32c;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
@@ -39,7 +40,11 @@ class JoinedReadsTest {
     private final List<String> linked = new ArrayList<>();
     private final List<String> requests = new ArrayList<>();
     private final PageLoader loader =
-            new PageLoader(new Store(), (cause, bytes, request) -> request.run(), 1 << 20, metrics);
+            new PageLoader(
+                    OneCopy.of(new Store()),
+                    (cause, bytes, request) -> request.run(),
+                    1 << 20,
+                    metrics);
     private long joinedBytes = 1 << 20;
     private long damagedAt = -1;
     private boolean away;

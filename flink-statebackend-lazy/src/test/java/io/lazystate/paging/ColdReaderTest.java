@@ -12,6 +12,7 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Lookup;
 import io.lazystate.run.Run;
 import io.lazystate.store.CountingReader;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
@@ -133,7 +134,10 @@ class ColdReaderTest {
     private ColdReader reader(RangedReader reader) {
         PageLoader loader =
                 new PageLoader(
-                        reader, (cause, bytes, request) -> request.run(), CACHE_BYTES, metrics);
+                        OneCopy.of(reader),
+                        (cause, bytes, request) -> request.run(),
+                        CACHE_BYTES,
+                        metrics);
         return new ColdReader(loader, metrics);
     }
 

@@ -12,6 +12,7 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Run;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
@@ -71,7 +72,7 @@ class FailedReadsOfWritesTest {
                         RocksDB.open(directory.resolve("db").toString()),
                         new PagingContext(
                                 new PageLoader(
-                                        reader,
+                                        OneCopy.of(reader),
                                         (cause, bytes, request) -> executor.execute(request::run),
                                         0,
                                         metrics),

@@ -11,6 +11,7 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Run;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,7 +56,7 @@ class ForeignIteratorTest {
                         raw,
                         new PagingContext(
                                 new PageLoader(
-                                        store,
+                                        OneCopy.of(store),
                                         (cause, bytes, request) -> executor.execute(request::run),
                                         0,
                                         metrics),

@@ -12,6 +12,7 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
 import io.lazystate.run.RunWriter;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -43,7 +44,7 @@ class LinkOnceTest {
         options = new WriteOptions().setDisableWAL(true);
         PageLoader loader =
                 new PageLoader(
-                        new StateHandleReader(),
+                        OneCopy.of(new StateHandleReader()),
                         (cause, bytes, request) -> request.run(),
                         1 << 20,
                         metrics);

@@ -16,6 +16,7 @@ import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -97,7 +98,7 @@ final class PagedCalls implements AutoCloseable {
         LoadingMetrics metrics = new LoadingMetrics();
         PageLoader loader =
                 new PageLoader(
-                        new StateHandleReader(),
+                        OneCopy.of(new StateHandleReader()),
                         (cause, bytes, request) -> request.run(),
                         random.nextInt(3000),
                         metrics);

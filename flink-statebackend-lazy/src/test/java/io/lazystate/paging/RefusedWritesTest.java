@@ -13,6 +13,7 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.run.Run;
+import io.lazystate.store.OneCopy;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +61,7 @@ class RefusedWritesTest {
                         raw,
                         new PagingContext(
                                 new PageLoader(
-                                        new StateHandleReader(),
+                                        OneCopy.of(new StateHandleReader()),
                                         (cause, bytes, request) -> executor.execute(request::run),
                                         0,
                                         metrics),
