@@ -387,19 +387,6 @@ final class BackendAssembly<K> {
                         state -> !isQueue(database.states().get(state)));
         threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
         threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
-        parameters
-                .getMetricGroup()
-                .gauge("localMainBytes", (Gauge<Long>) () -> database.paged().localBytes().main());
-        parameters
-                .getMetricGroup()
-                .gauge(
-                        "localOverlayBytes",
-                        (Gauge<Long>) () -> database.paged().localBytes().overlay());
-        parameters
-                .getMetricGroup()
-                .gauge(
-                        "localGoingBytes",
-                        (Gauge<Long>) () -> database.paged().localBytes().going());
         parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
         parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
     }

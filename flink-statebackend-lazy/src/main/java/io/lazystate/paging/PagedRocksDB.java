@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.CompactionStyle;
+import org.rocksdb.MutableDBOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -55,6 +56,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     /** Heap bytes of one state's change log; what changes beyond is spilled. */
     private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
+
+    private static final long LOOK_FOR_FILES_MICROS = TimeUnit.SECONDS.toMicros(5);
 
     private final RocksDB raw;
     private final PagingContext context;
@@ -543,9 +546,19 @@ public final class PagedRocksDB extends GuardedRocksDB {
         overlay.setGenerationBytes(bytes);
     }
 
-    /** Makes eviction possible. Before the first write. */
-    public void trackWrites() {
+    /**
+     * Makes eviction possible. Before the first write.
+     *
+     * @throws RocksDBException if the local database refuses an option
+     */
+    public void trackWrites() throws RocksDBException {
         tracksWrites = true;
+        // What a compaction wrote of a column family that was dropped meanwhile is found only when
+        // the directory is looked through: by default every six hours.
+        raw.setDBOptions(
+                MutableDBOptions.builder()
+                        .setDeleteObsoleteFilesPeriodMicros(LOOK_FOR_FILES_MICROS)
+                        .build());
         states.all().forEach(PagedState::trackWrites);
     }
 
