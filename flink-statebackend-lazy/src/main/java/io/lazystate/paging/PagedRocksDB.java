@@ -567,6 +567,13 @@ public final class PagedRocksDB extends GuardedRocksDB {
         residency.ask(work);
     }
 
+    /**
+     * Checkpoints that were built upon so far: only with one does something leave. Threads: any.
+     */
+    public long adoptions() {
+        return residency.adoptions();
+    }
+
     /** The extents of these states that can be evicted. Task thread. */
     public List<Evictable> evictable(Predicate<String> ofStates) {
         return residency.evictable(ofStates);

@@ -40,7 +40,7 @@ final class Residency {
     private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
     private volatile boolean due;
     private boolean asRestored = true;
-    private long adopted;
+    private volatile long adopted;
 
     Residency(
             StateRegistry states,
@@ -245,6 +245,11 @@ final class Residency {
             moves.unlockWrite(stamp);
         }
         adopted = cut;
+    }
+
+    /** The cut of the checkpoint that was adopted last; 0 if there is none. */
+    long adopted() {
+        return adopted;
     }
 
     /**

@@ -52,6 +52,7 @@ public final class LocalBudget {
         private final TierSettings settings;
         private volatile long used;
         private volatile long underWay;
+        private volatile long reserved;
 
         private Share(TierSettings settings) {
             this.settings = settings;
@@ -60,6 +61,11 @@ public final class LocalBudget {
         /** Notes what the database takes up. */
         void used(long bytes) {
             used = bytes;
+        }
+
+        /** Keeps hydration from room that what is written will need. */
+        void reserve(long bytes) {
+            reserved = bytes;
         }
 
         /** What it took up when it was last measured. */
@@ -74,7 +80,11 @@ public final class LocalBudget {
 
         /** Bytes that may still be hydrated. */
         long freeBytes() {
-            return (long) (settings.hydrateBelow() * allowed(this)) - used - underWay;
+            double limit =
+                    Math.min(
+                            settings.hydrateBelow() * allowed(this),
+                            settings.evictAbove() * allowed(this) - reserved);
+            return (long) limit - used - underWay;
         }
 
         @Override

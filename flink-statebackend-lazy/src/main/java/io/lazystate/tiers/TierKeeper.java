@@ -41,6 +41,12 @@ public final class TierKeeper {
     /** How far below the limit an eviction goes, as a share of the budget. */
     private static final double STEP_DOWN = 0.1;
 
+    /** An extent that is evicted right behind a capture leaves so many checkpoints later. */
+    private static final int INTERVALS = 2;
+
+    /** Share of the budget that is kept for what will be written, at the most. */
+    private static final double MOST_RESERVED = 0.6;
+
     /** Share of the budget that rows written to cold extents have before extents must go. */
     private static final double OVERLAY_SHARE = 0.3;
 
@@ -67,6 +73,7 @@ public final class TierKeeper {
     private final Hydrator hydrator;
     private final Predicate<String> mayLeave;
     private final LongSupplier diskUsage;
+    private final Growth growth = new Growth();
 
     /** Whether the task thread has something to do for this. */
     private final AtomicBoolean asked = new AtomicBoolean();
@@ -129,8 +136,11 @@ public final class TierKeeper {
         long used = diskUsage.getAsLong();
         share.used(used);
         long allowed = share.allowedBytes();
-        double goal = (settings.evictAbove() - STEP_DOWN) * allowed;
-        if (used > settings.evictAbove() * allowed) {
+        growth.measured(used, db.adopted());
+        double reserve = Math.min(INTERVALS * growth.expected(), MOST_RESERVED * allowed);
+        share.reserve((long) reserve);
+        double goal = settings.evictAbove() * allowed - Math.max(STEP_DOWN * allowed, reserve);
+        if (used > goal + STEP_DOWN * allowed) {
             // The rest of what is used goes by itself: compactions end, views are closed.
             if (live.total() > goal && asked.compareAndSet(false, true)) {
                 db.atNextAccess(
