@@ -567,11 +567,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
         residency.ask(work);
     }
 
-    /**
-     * Checkpoints that were built upon so far: only with one does something leave. Threads: any.
-     */
-    public long adoptions() {
-        return residency.adoptions();
+    /** Another number with each checkpoint that is built upon. Threads: any. */
+    public long adopted() {
+        return residency.adopted();
     }
 
     /** The extents of these states that can be evicted. Task thread. */

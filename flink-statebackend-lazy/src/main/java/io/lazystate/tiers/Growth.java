@@ -17,6 +17,7 @@ final class Growth {
     /**
      * Takes a measurement in.
      *
+     * @param used without what was hydrated, which is no growth; only differences count
      * @param checkpoint that completed last, in any numbering
      */
     void measured(long used, long checkpoint) {

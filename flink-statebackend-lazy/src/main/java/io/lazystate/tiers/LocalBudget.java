@@ -53,6 +53,7 @@ public final class LocalBudget {
         private volatile long used;
         private volatile long underWay;
         private volatile long reserved;
+        private volatile long hydrated;
 
         private Share(TierSettings settings) {
             this.settings = settings;
@@ -61,6 +62,11 @@ public final class LocalBudget {
         /** Notes what the database takes up. */
         void used(long bytes) {
             used = bytes;
+        }
+
+        /** Bytes that hydration brought so far. */
+        long hydratedBytes() {
+            return hydrated;
         }
 
         /** Keeps hydration from room that what is written will need. */
@@ -104,6 +110,7 @@ public final class LocalBudget {
             synchronized (LocalBudget.this) {
                 underWay -= extent.bytes();
                 used += extent.bytes();
+                hydrated += extent.bytes();
             }
         }
 

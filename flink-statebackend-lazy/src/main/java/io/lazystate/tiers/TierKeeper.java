@@ -136,7 +136,7 @@ public final class TierKeeper {
         long used = diskUsage.getAsLong();
         share.used(used);
         long allowed = share.allowedBytes();
-        growth.measured(used, db.adopted());
+        growth.measured(used - share.hydratedBytes(), db.adopted());
         double reserve = Math.min(INTERVALS * growth.expected(), MOST_RESERVED * allowed);
         share.reserve((long) reserve);
         double goal = settings.evictAbove() * allowed - Math.max(STEP_DOWN * allowed, reserve);
