@@ -387,6 +387,9 @@ final class BackendAssembly<K> {
                         state -> !isQueue(database.states().get(state)));
         threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
         threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
+        if (settings.hydrationEnabled()) {
+            threads.start("lazy-state-promote", () -> keeper.promote(Thread::sleep));
+        }
         parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
         parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
     }

@@ -55,6 +55,11 @@ final class LinkPause {
         }
     }
 
+    /** Forgets a state whose column family is dropped. */
+    void drop(PagedState state) {
+        paused.remove(state);
+    }
+
     /** Switches compaction on again everywhere. */
     void end() throws RocksDBException {
         for (PagedState state : paused) {
@@ -78,8 +83,12 @@ final class LinkPause {
                 && !compacts(family);
     }
 
-    /** Whether this column family is being compacted; what happens to others is no obstacle. */
     private boolean compacts(ColumnFamilyHandle family) {
+        return compacts(db, family);
+    }
+
+    /** Whether this column family is being compacted; what happens to others is no obstacle. */
+    static boolean compacts(RocksDB db, ColumnFamilyHandle family) {
         for (LevelMetaData level : db.getColumnFamilyMetaData(family).levels()) {
             for (SstFileMetaData file : level.files()) {
                 if (file.beingCompacted()) {

@@ -250,6 +250,7 @@ public final class Linker implements LinkTarget {
      */
     private boolean isToBeLinked(PagedState state, Extent extent) {
         return state.map().isCold(extent.lower(), extent.upper())
+                && !stale.overlaps(state, extent) // asked last: what becomes cold is stale before
                 && linked.stream()
                         .noneMatch(
                                 other ->
@@ -294,6 +295,7 @@ public final class Linker implements LinkTarget {
     /** Drops a state's column family, when nothing works on it. */
     synchronized void drop(PagedState state) throws RocksDBException {
         stale.drop(state);
+        pause.drop(state);
         db.dropColumnFamily(state.handle());
     }
 

@@ -14,6 +14,7 @@ import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.FlushOptions;
+import org.rocksdb.MutableColumnFamilyOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -61,6 +62,9 @@ final class Overlay {
 
     /** Newest first. */
     private volatile List<Generation> generations;
+
+    /** The column family, by RocksDB's id, that has no compaction any more. */
+    private int quieted = -1;
 
     private int families;
     private long bytes;
@@ -262,6 +266,7 @@ final class Overlay {
      * @param interval of changes that just ended
      */
     void rotate(long interval) throws RocksDBException {
+        closeDropped();
         List<Generation> all = generations;
         if (bytes < generationBytes || all.size() >= MOST_GENERATIONS) {
             return;
@@ -273,7 +278,8 @@ final class Overlay {
         more.addAll(all.subList(1, all.size()));
         generations = List.copyOf(more);
         bytes = 0;
-        try (FlushOptions flush = new FlushOptions().setWaitForFlush(false)) {
+        try (FlushOptions flush =
+                new FlushOptions().setWaitForFlush(false).setAllowWriteStall(true)) {
             db.flush(flush, ended.family()); // gives its memory to the new one
         }
     }
@@ -285,18 +291,44 @@ final class Overlay {
      * <p>The caller sees to it that no view reads it, and that no extent needs its rows.
      *
      * @param savedInterval changes up to the end of this interval are in the runs
-     * @return whether there was one
+     * @return whether there was one; not while its files are being written
      */
     boolean dropOldest(long savedInterval) throws RocksDBException {
         List<Generation> all = generations;
         Generation oldest = all.get(all.size() - 1);
-        if (oldest.lastInterval() > savedInterval) {
+        if (!hasSaved(savedInterval) || !isQuiet(oldest.family())) {
             return false;
         }
         generations = List.copyOf(all.subList(0, all.size() - 1));
         db.dropColumnFamily(oldest.family());
         dropped.add(oldest.family());
         return true;
+    }
+
+    /**
+     * Whether nothing writes files of the column family, or will: RocksDB forgets the files of a
+     * compaction or flush whose column family is dropped meanwhile, and they stay on the disk.
+     */
+    private boolean isQuiet(ColumnFamilyHandle family) throws RocksDBException {
+        if (quieted != family.getID()) {
+            db.setOptions(
+                    family,
+                    MutableColumnFamilyOptions.builder().setDisableAutoCompactions(true).build());
+            quieted = family.getID();
+        }
+        return !LinkPause.compacts(db, family)
+                && db.getLongProperty(family, "rocksdb.num-immutable-mem-table") == 0;
+    }
+
+    /** Whether all rows of the oldest generation are older than an interval. */
+    boolean hasSaved(long savedInterval) {
+        List<Generation> all = generations;
+        return all.get(all.size() - 1).lastInterval() <= savedInterval;
+    }
+
+    /** Whether there are as many generations as there may be. */
+    boolean isFull() {
+        return generations.size() >= MOST_GENERATIONS;
     }
 
     /** Frees the space of what was dropped, unless another thread is in the middle of a read. */
@@ -309,11 +341,16 @@ final class Overlay {
 
     /** Bytes of files on the disk. Threads: any, while the database is open. */
     long fileBytes() throws RocksDBException {
-        long files = 0;
-        for (Generation generation : generations) {
-            files += db.getLongProperty(generation.family(), "rocksdb.total-sst-files-size");
+        readers.incrementAndGet();
+        try {
+            long files = 0;
+            for (Generation generation : generations) {
+                files += db.getLongProperty(generation.family(), "rocksdb.total-sst-files-size");
+            }
+            return files;
+        } finally {
+            readers.decrementAndGet();
         }
-        return files;
     }
 
     void close() {

@@ -595,9 +595,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * thread.
      *
      * @param wantedBytes about; what was written longest ago goes first
+     * @return bytes that were given back
      */
-    public void shrinkOverlay(double wantedBytes) {
-        residency.shrinkOverlay(wantedBytes);
+    public long shrinkOverlay(double wantedBytes) {
+        return residency.shrinkOverlay(wantedBytes);
+    }
+
+    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
+    public boolean isStale(ColdExtent extent) {
+        PagedState state = states.named(extent.state());
+        return state != null && stale.overlaps(state, extent.extent());
     }
 
     /** How long each write of the task waits, to keep the local disk from filling up. */

@@ -38,7 +38,10 @@ final class Residency {
     private final StampedLock moves = new StampedLock();
 
     private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
+
+    /** Also set by the task thread, which may lose nothing by it: it looks again then. */
     private volatile boolean due;
+
     private boolean asRestored = true;
     private volatile long adopted;
 
@@ -86,9 +89,13 @@ final class Residency {
         moveLinked();
         if (due) {
             due = false;
-            Runnable work;
-            while ((work = errands.poll()) != null) {
-                work.run();
+            try {
+                Runnable work;
+                while ((work = errands.poll()) != null) {
+                    work.run();
+                }
+            } finally {
+                due |= !errands.isEmpty();
             }
         }
     }
@@ -239,12 +246,35 @@ final class Residency {
             layouts.forEach(
                     (state, layout) -> {
                         state.adopt(layout, cut);
-                        becomeCold(state, state.map().savedBy(cut));
+                        BitSet saved = state.map().savedBy(cut);
+                        saved.stream()
+                                .filter(i -> state.map().extent(i).runs() == 0)
+                                .forEach(saved::clear);
+                        becomeCold(state, saved);
                     });
         } finally {
             moves.unlockWrite(stamp);
         }
         adopted = cut;
+        layouts.keySet().forEach(this::takeBackEmpty);
+        try {
+            overlay.closeDropped();
+            dropSaved(overlay::isFull); // the newest generation can end only if there is room
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
+        }
+    }
+
+    /** Nothing of an extent without runs is in the store: all its rows, if any, are local ones. */
+    private void takeBackEmpty(PagedState state) {
+        for (int i = 0; i < state.map().size(); i++) {
+            Extent extent = state.map().extent(i);
+            if (!state.map().isResident(i)
+                    && extent.runs() == 0
+                    && !stale.overlaps(state, extent)) {
+                move(state, extent.lower(), extent.upper());
+            }
+        }
     }
 
     /** The cut of the checkpoint that was adopted last; 0 if there is none. */
@@ -259,24 +289,38 @@ final class Residency {
      * <p>What leaves has none there: it was resident then.
      *
      * @param wantedBytes of the local disk, about
+     * @return bytes that were given back
      */
-    void shrinkOverlay(double wantedBytes) {
+    long shrinkOverlay(double wantedBytes) {
         try {
             overlay.closeDropped();
-            if (captures.isEmpty()) {
-                double goal = overlay.fileBytes() - wantedBytes;
-                linker.ifNothingIsPinned(
-                        () -> {
-                            while (overlay.fileBytes() > goal && overlay.dropOldest(adopted)) {
-                                context.metrics().overlayDrops().increment();
-                                // A hot row that was written over there would count again.
-                                states.all().forEach(state -> state.setHotRows(HotRows.NONE));
-                                overlay.closeDropped();
-                            }
-                        });
-            }
+            long before = overlay.fileBytes();
+            dropSaved(() -> before - overlay.fileBytes() < wantedBytes);
+            return before - overlay.fileBytes();
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
         }
+    }
+
+    private interface Condition {
+        boolean holds() throws RocksDBException;
+    }
+
+    private void dropSaved(Condition more) throws RocksDBException {
+        if (!captures.isEmpty()) {
+            return;
+        }
+        linker.ifNothingIsPinned(
+                () -> {
+                    while (more.holds() && overlay.hasSaved(adopted)) {
+                        // A hot row that was written over there would count again.
+                        states.all().forEach(state -> state.setHotRows(HotRows.NONE));
+                        if (!overlay.dropOldest(adopted)) {
+                            return;
+                        }
+                        context.metrics().overlayDrops().increment();
+                        overlay.closeDropped();
+                    }
+                });
     }
 }

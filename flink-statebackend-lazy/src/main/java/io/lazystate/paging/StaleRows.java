@@ -4,7 +4,10 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.run.Run;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.CompactRangeOptions;
 import org.rocksdb.CompactRangeOptions.BottommostLevelCompaction;
@@ -33,6 +36,10 @@ final class StaleRows {
 
     /** A range of one state's main column family. */
     private record Range(PagedState state, byte[] lower, byte @Nullable [] upper, long bytes) {
+        byte[] end() {
+            return upper == null ? BEHIND_ALL : upper;
+        }
+
         boolean overlaps(PagedState other, Extent extent) {
             return other == state && extent.overlaps(lower, upper);
         }
@@ -86,26 +93,52 @@ final class StaleRows {
         }
         // Only a snapshot needs them: an open iterator keeps its files.
         free.removeIf(range -> captures.seesLocal(range.state(), range.lower(), range.upper()));
-        for (Range range : free) {
-            purge(range);
+        Map<PagedState, List<Range>> byState = new LinkedHashMap<>();
+        free.forEach(
+                range -> byState.computeIfAbsent(range.state(), s -> new ArrayList<>()).add(range));
+        for (Map.Entry<PagedState, List<Range>> ofState : byState.entrySet()) {
+            purge(ofState.getKey(), ofState.getValue());
             synchronized (this) {
-                ranges.remove(range);
+                ranges.removeAll(ofState.getValue());
             }
         }
     }
 
-    private void purge(Range range) throws RocksDBException {
-        byte[] upper = range.upper() == null ? BEHIND_ALL : range.upper();
-        db.deleteFilesInRanges(range.state().handle(), Arrays.asList(range.lower(), upper), false);
-        if (removeRows(range)) {
-            try (FlushOptions flush = new FlushOptions().setWaitForFlush(true);
-                    CompactRangeOptions compaction =
-                            new CompactRangeOptions()
-                                    .setExclusiveManualCompaction(false)
-                                    .setBottommostLevelCompaction(
-                                            BottommostLevelCompaction.kForceOptimized)) {
-                db.flush(flush, range.state().handle());
-                db.compactRange(range.state().handle(), range.lower(), upper, compaction);
+    private void purge(PagedState state, List<Range> of) throws RocksDBException {
+        List<byte[]> bounds = new ArrayList<>();
+        of.forEach(range -> Collections.addAll(bounds, range.lower(), range.end()));
+        db.deleteFilesInRanges(state.handle(), bounds, false);
+        List<Range> rewritten = new ArrayList<>();
+        for (Range range : of) {
+            if (removeRows(range)) {
+                rewritten.add(range);
+            }
+        }
+        if (!rewritten.isEmpty()) {
+            compact(state, rewritten);
+        }
+    }
+
+    /** Neighbours together: they lie in the same files. */
+    private void compact(PagedState state, List<Range> of) throws RocksDBException {
+        of.sort((a, b) -> Arrays.compareUnsigned(a.lower(), b.lower()));
+        try (FlushOptions flush =
+                        new FlushOptions().setWaitForFlush(true).setAllowWriteStall(true);
+                CompactRangeOptions compaction =
+                        new CompactRangeOptions()
+                                .setExclusiveManualCompaction(false)
+                                .setBottommostLevelCompaction(
+                                        BottommostLevelCompaction.kForceOptimized)) {
+            db.flush(flush, state.handle());
+            for (int i = 0; i < of.size(); ) {
+                int end = i + 1;
+                while (end < of.size()
+                        && Arrays.equals(of.get(end - 1).end(), of.get(end).lower())) {
+                    end++;
+                }
+                db.compactRange(
+                        state.handle(), of.get(i).lower(), of.get(end - 1).end(), compaction);
+                i = end;
             }
         }
     }

@@ -44,6 +44,11 @@ public final class StateView {
         return map.layout();
     }
 
+    /** Whether the extent with this index in the layout was resident, and was to stay. */
+    public boolean isResident(int extent) {
+        return map.isResident(extent);
+    }
+
     /** Whether the rows of the extent with this index in the layout can be read locally. */
     public boolean isLocal(int extent) {
         return map.isLocal(extent);

@@ -101,10 +101,10 @@ final class StateWriter {
      */
     private static int endOfFold(StateView state, RewritePlan plan, int from) {
         int end = from + 1;
-        while (state.isLocal(from)
+        while (state.isResident(from)
                 && end < state.layout().extents().size()
                 && plan.folds(end)
-                && state.isLocal(end)) {
+                && state.isResident(end)) {
             end++;
         }
         return end;

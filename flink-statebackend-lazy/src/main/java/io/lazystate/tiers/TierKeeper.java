@@ -1,6 +1,5 @@
 package io.lazystate.tiers;
 
-import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.ExtentHeat;
 import io.lazystate.loading.Hydrator;
@@ -109,7 +108,11 @@ public final class TierKeeper {
 
     /** Keeps the balance until it is interrupted. */
     public void run(Sleeper sleeper) throws InterruptedException {
-        repeat(sleeper, this::step);
+        try {
+            repeat(sleeper, this::step);
+        } finally {
+            db.holdBackWrites(0);
+        }
     }
 
     /** Gives space back until it is interrupted: in another thread, since it may take long. */
@@ -117,13 +120,18 @@ public final class TierKeeper {
         repeat(sleeper, db::reclaim);
     }
 
+    /** Fetches what is read much until it is interrupted: in a third one, for the same reason. */
+    public void promote(Sleeper sleeper) throws InterruptedException {
+        repeat(sleeper, this::promote);
+    }
+
     private void repeat(Sleeper sleeper, Runnable work) throws InterruptedException {
         while (!Thread.currentThread().isInterrupted()) {
             sleeper.sleep(MILLIS_BETWEEN_STEPS);
             try {
                 work.run();
-            } catch (LazyStateException e) {
-                // The task meets a broken disk itself.
+            } catch (RuntimeException e) {
+                // The task meets a broken disk itself, and goes on.
                 LOG.warn(
                         "The local disk usage of {} could not be kept: {}", operator, e.toString());
             }
@@ -142,17 +150,21 @@ public final class TierKeeper {
         double goal = settings.evictAbove() * allowed - Math.max(STEP_DOWN * allowed, reserve);
         if (used > goal + STEP_DOWN * allowed) {
             // The rest of what is used goes by itself: compactions end, views are closed.
-            if (live.total() > goal && asked.compareAndSet(false, true)) {
-                db.atNextAccess(
-                        () -> {
-                            asked.set(false);
-                            free(live, allowed, live.total() - goal);
-                        });
+            if (live.total() > goal) {
+                askTask(() -> free(used, allowed, goal));
             }
-        } else if (!hydrates()) {
-            promote();
         }
         holdBack(used, allowed);
+    }
+
+    private void askTask(Runnable work) {
+        if (asked.compareAndSet(false, true)) {
+            db.atNextAccess(
+                    () -> {
+                        asked.set(false);
+                        work.run();
+                    });
+        }
     }
 
     /** Whether the hydration behind the restore is still under way. */
@@ -164,10 +176,13 @@ public final class TierKeeper {
     // ------------------------------------------------------------------ in
 
     /** Fetches cold extents that are read much, the hottest first, while there is room. */
-    private void promote() {
+    public void promote() {
+        if (hydrates()) {
+            return;
+        }
         List<ColdExtent> hottestFirst = new ArrayList<>();
         for (ColdExtent cold : db.coldExtents()) {
-            if (heat.of(cold.extent()) >= settings.promoteAfterReads()) {
+            if (heat.of(cold.extent()) >= settings.promoteAfterReads() && !db.isStale(cold)) {
                 hottestFirst.add(cold);
             }
         }
@@ -185,13 +200,7 @@ public final class TierKeeper {
         if (!fitting.isEmpty()) {
             hydrator.run(fitting::contains);
         } else if (!hottestFirst.isEmpty()) {
-            if (asked.compareAndSet(false, true)) {
-                db.atNextAccess(
-                        () -> {
-                            asked.set(false);
-                            makeRoom(hottestFirst.get(0));
-                        });
-            }
+            askTask(() -> makeRoom(hottestFirst.get(0)));
         }
     }
 
@@ -204,21 +213,30 @@ public final class TierKeeper {
                 colder.add(candidate);
             }
         }
-        db.evict(leastRead(colder, (double) hotter.bytes()));
+        long missing = hotter.bytes() - share.freeBytes() - db.localBytes().going();
+        if (missing > 0) {
+            db.evict(leastRead(colder, (double) missing));
+        }
     }
 
     // ------------------------------------------------------------------ out
 
     /** In the task thread. */
-    private void free(LocalBytes bytes, long allowed, double wanted) {
-        double overlaid = Math.max(0, bytes.overlay() - OVERLAY_SHARE * allowed);
-        db.shrinkOverlay(Math.min(wanted, overlaid));
-        double fromExtents = wanted - overlaid - bytes.going();
-        if (fromExtents > 0) {
-            List<Evictable> victims = leastRead(db.evictable(mayLeave), fromExtents);
-            db.evict(victims);
-            if (victims.isEmpty() && bytes.going() == 0) {
-                db.shrinkOverlay(wanted);
+    private void free(long used, long allowed, double goal) {
+        LocalBytes live = db.localBytes();
+        double wanted = live.total() - goal - live.going();
+        double overlaid = live.overlay() - OVERLAY_SHARE * allowed;
+        if (overlaid > 0) {
+            wanted -= (double) db.shrinkOverlay(overlaid);
+        }
+        if (wanted > 0) {
+            List<Evictable> victims = db.evictable(mayLeave);
+            if (used > HOLD_BACK_ABOVE * allowed && victims.stream().anyMatch(Evictable::clean)) {
+                victims = victims.stream().filter(Evictable::clean).toList(); // those go at once
+            }
+            db.evict(leastRead(victims, wanted));
+            if (victims.isEmpty()) {
+                long unused = db.shrinkOverlay(wanted);
             }
         }
     }

@@ -303,6 +303,7 @@ class EvictionTest {
     private void settle(TestTask task, TierKeeper keeper) throws Exception {
         for (int i = 0; i < 30; i++) {
             keeper.step();
+            keeper.promote();
             task.database().reclaim();
             check(task, random.nextInt(KEYS));
         }
