@@ -175,6 +175,76 @@ class EvictionTest {
     }
 
     @Test
+    void extentsThatLeaveAndAreWrittenAnewDoNotComeBack() throws Exception {
+        try (TestTask task = TestTask.restore(start(), List.of(written()))) {
+            PagedRocksDB db = task.database();
+            new StepwiseHydrator(task, scratch).link(Integer.MAX_VALUE, null);
+            for (long key = 0; key < KEYS; key += 2) {
+                write(task, key); // so many that the extents fold, and might be joined
+            }
+            db.evict(db.evictable(state -> true));
+            task.checkpoint(++checkpoint, jobManager);
+            db.reclaim();
+
+            assertThat(task.written().checkpointBaseBytes().sum()).isPositive();
+            assertThat(db.localBytes().going()).isZero();
+            assertThat(db.localBytes().main()).isZero();
+            checkAll(task);
+        }
+    }
+
+    @Test
+    void anExtentThatIsEmptyWhenItLeavesIsResidentAgain() throws Exception {
+        try (TestTask task = TestTask.restore(start(), List.of(written()))) {
+            PagedRocksDB db = task.database();
+            new StepwiseHydrator(task, scratch).link(Integer.MAX_VALUE, null);
+            task.database().settle();
+            for (long key = 0; key < KEYS; key++) {
+                task.key(key);
+                task.state(STATE).clear();
+            }
+            model.clear();
+            db.evict(db.evictable(state -> true));
+            for (int i = 0; i < 3; i++) {
+                task.checkpoint(++checkpoint, jobManager);
+            }
+            long coldWrites = task.metrics().coldWrites().sum();
+            write(task, 1);
+            check(task, 1);
+            assertThat(db.coldExtents()).isEmpty();
+            assertThat(task.metrics().coldWrites().sum()).isEqualTo(coldWrites);
+        }
+    }
+
+    @Test
+    void whatAViewStillReadsIsNotFetchedAgain() throws Exception {
+        try (TestTask task = TestTask.restore(start(), List.of(written()))) {
+            PagedRocksDB db = task.database();
+            new StepwiseHydrator(task, scratch).link(Integer.MAX_VALUE, null);
+            db.settle();
+            TierKeeper keeper = keeper(task, KEYS * 10 * VALUE_BYTES);
+            var savepoint = task.trigger(100, CheckpointOptions.forCheckpointWithDefaultLocation());
+            db.evict(db.evictable(state -> true));
+            // Clean only at the next checkpoint, since one is under way.
+            savepoint.run();
+            task.backend().notifyCheckpointAborted(100);
+            var open = task.trigger(101, CheckpointOptions.forCheckpointWithDefaultLocation());
+            task.checkpoint(102, jobManager);
+            db.coldExtents().forEach(cold -> heat.touch(cold.extent(), 2 * PROMOTE_AFTER_READS));
+            long linked = task.metrics().extentsLinked().sum();
+
+            keeper.promote();
+
+            assertThat(task.metrics().extentsLinked().sum()).isEqualTo(linked);
+            open.run();
+            db.reclaim();
+            keeper.promote();
+            assertThat(task.metrics().extentsLinked().sum()).isGreaterThan(linked);
+            checkAll(task);
+        }
+    }
+
+    @Test
     void writesAreHeldBackUntilACheckpointLetsSomethingGo() throws Exception {
         try (TestTask task = TestTask.start(start())) {
             TierKeeper keeper = keeper(task, BUDGET);
