@@ -10,7 +10,6 @@ import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
-import io.lazystate.loading.Room;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
@@ -28,16 +27,12 @@ import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.Sleeper;
-import io.lazystate.tiers.DiskUsage;
-import io.lazystate.tiers.LocalBudget;
-import io.lazystate.tiers.TierKeeper;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -50,7 +45,6 @@ import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.metrics.MetricNames;
@@ -78,7 +72,6 @@ import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
-import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
@@ -141,7 +134,7 @@ final class BackendAssembly<K> {
     private final Sleeper sleeper;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
-    private final LocalBudget.@Nullable Share share;
+    private final LocalTier tier;
 
     /** What the job's owner gave to name keys. */
     private List<PreloadKeys> preloadKeys = List.of();
@@ -175,8 +168,7 @@ final class BackendAssembly<K> {
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
         this.familyOptions = name -> local.container().getColumnOptions();
-        this.share =
-                settings.tiers().limited() ? LocalBudget.ofProcess().open(settings.tiers()) : null;
+        this.tier = new LocalTier(settings);
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
@@ -185,9 +177,7 @@ final class BackendAssembly<K> {
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
             cancel.registerCloseable(reads); // closed after the threads
-            if (share != null) {
-                cancel.registerCloseable(share);
-            }
+            cancel.registerCloseable(tier);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             preloadKeys =
@@ -215,10 +205,7 @@ final class BackendAssembly<K> {
                             settings,
                             metrics.recovery(),
                             threads);
-            if (share != null) {
-                database.paged().trackWrites();
-                database.paged().setGenerationBytes(settings.tiers().generationBytes());
-            }
+            tier.prepare(database.paged());
             if (manifests != null) {
                 restore(database, handles, manifests, keySerializer, restored, start);
             } else if (!handles.isEmpty()) {
@@ -234,7 +221,14 @@ final class BackendAssembly<K> {
             }
             RocksDBKeyedStateBackend<K> backend =
                     assemble(database, keySerializer, restored::loadWhole);
-            keepTiers(database, hydrator);
+            tier.keep(
+                    parameters.getOperatorIdentifier(),
+                    database,
+                    local.directory(),
+                    loader,
+                    hydrator,
+                    threads,
+                    parameters.getMetricGroup());
             database.paged().registerMetrics(parameters.getMetricGroup());
             checkpointMetrics.register(parameters.getMetricGroup());
             reads.registerMetrics(parameters.getMetricGroup());
@@ -305,29 +299,18 @@ final class BackendAssembly<K> {
 
     private KeyPreload<K> keyPreload(
             LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
-        Environment env = parameters.getEnv();
         Set<String> states = new LinkedHashSet<>();
         database.keyValueStates().forEach(state -> states.add(state.getName()));
         settings.preloadStates().forEach(states::remove); // they come as a whole
-        PreloadKeys.Scope scope =
-                new PreloadKeys.Scope(
-                        parameters.getOperatorIdentifier(),
-                        env.getTaskInfo().getTaskName(),
-                        env.getTaskInfo().getIndexOfThisSubtask(),
-                        env.getTaskInfo().getNumberOfParallelSubtasks(),
-                        parameters.getKeyGroupRange().getStartKeyGroup(),
-                        parameters.getKeyGroupRange().getEndKeyGroup(),
-                        parameters.getNumberOfKeyGroups(),
-                        Collections.unmodifiableSet(states));
         return new KeyPreload<>(
                 preloadKeys,
                 new NamedKeys<>(
-                        scope,
+                        PreloadKeysClasses.scope(parameters, states),
                         keySerializer.currentSchemaSerializer().duplicate(),
                         keyGroupPrefixBytes),
                 database.paged(),
                 threads,
-                env.getUserCodeClassLoader().asClassLoader(),
+                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
                 metrics);
     }
 
@@ -367,36 +350,7 @@ final class BackendAssembly<K> {
                         HYDRATION_BACKOFF,
                         RATE,
                         HeapPressure.ofProcess().or(db.pressure())),
-                share == null ? Room.ENDLESS : share);
-    }
-
-    /** Lets state leave the local disk if that has a limit; timers stay, which are read always. */
-    private void keepTiers(LocalDatabase<K> database, Hydrator hydrator) {
-        if (share == null) {
-            return;
-        }
-        TierKeeper keeper =
-                new TierKeeper(
-                        parameters.getOperatorIdentifier(),
-                        database.paged(),
-                        share,
-                        settings.tiers(),
-                        loader,
-                        hydrator,
-                        new DiskUsage(local.directory().toPath()),
-                        state -> !isQueue(database.states().get(state)));
-        threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
-        threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
-        if (settings.hydrationEnabled()) {
-            threads.start("lazy-state-promote", () -> keeper.promote(Thread::sleep));
-        }
-        parameters.getMetricGroup().gauge("localBytes", (Gauge<Long>) share::usedBytes);
-        parameters.getMetricGroup().gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
-    }
-
-    private static boolean isQueue(@Nullable RocksDbKvStateInfo state) {
-        return state != null
-                && state.metaInfo instanceof RegisteredPriorityQueueStateBackendMetaInfo;
+                tier.room());
     }
 
     /** The ids that the handles tell, several after some kinds of rescale. */

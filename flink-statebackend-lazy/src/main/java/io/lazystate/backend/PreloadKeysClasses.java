@@ -4,10 +4,14 @@ import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Set;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.jspecify.annotations.Nullable;
 
-/** Makes the objects that {@link LazyStateOptions#PRELOAD_KEYS} names. */
+/** Makes the objects that {@link LazyStateOptions#PRELOAD_KEYS} names, and what they are given. */
 final class PreloadKeysClasses {
     private PreloadKeysClasses() {}
 
@@ -20,6 +24,24 @@ final class PreloadKeysClasses {
             instances.add(instance(name, userCode));
         }
         return instances;
+    }
+
+    /**
+     * What keys are asked for.
+     *
+     * @param states that are not loaded as a whole
+     */
+    static PreloadKeys.Scope scope(KeyedStateBackendParameters<?> backend, Set<String> states) {
+        TaskInfo task = backend.getEnv().getTaskInfo();
+        return new PreloadKeys.Scope(
+                backend.getOperatorIdentifier(),
+                task.getTaskName(),
+                task.getIndexOfThisSubtask(),
+                task.getNumberOfParallelSubtasks(),
+                backend.getKeyGroupRange().getStartKeyGroup(),
+                backend.getKeyGroupRange().getEndKeyGroup(),
+                backend.getNumberOfKeyGroups(),
+                Collections.unmodifiableSet(states));
     }
 
     private static PreloadKeys instance(String name, ClassLoader userCode) {

@@ -1,0 +1,94 @@
+package io.lazystate.backend;
+
+import io.lazystate.loading.Hydrator;
+import io.lazystate.loading.PageLoader;
+import io.lazystate.loading.Room;
+import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.tiers.DiskUsage;
+import io.lazystate.tiers.LocalBudget;
+import io.lazystate.tiers.TierKeeper;
+import java.io.Closeable;
+import java.io.File;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
+import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+
+/**
+ * The local disk that one keyed backend may take up. Does nothing if there is no limit.
+ *
+ * <p>Ownership: closing it leaves its part of the budget to others; its threads are the backend's.
+ */
+final class LocalTier implements Closeable {
+    private final LazySettings settings;
+    private final LocalBudget.@Nullable Share share;
+
+    LocalTier(LazySettings settings) {
+        this.settings = settings;
+        this.share =
+                settings.tiers().limited() ? LocalBudget.ofProcess().open(settings.tiers()) : null;
+    }
+
+    /** What hydration asks before it fetches. */
+    Room room() {
+        return share == null ? Room.ENDLESS : share;
+    }
+
+    /** Makes a database ready to let state go. Before anything is restored or written. */
+    void prepare(PagedRocksDB db) throws RocksDBException {
+        if (share != null) {
+            db.trackWrites();
+            db.setGenerationBytes(settings.tiers().generationBytes());
+        }
+    }
+
+    /**
+     * Keeps a database within its budget from now on. Timers stay: they are read all the time.
+     *
+     * @param operator whose state it is, for the log
+     * @param directory of all local files of the backend
+     */
+    void keep(
+            String operator,
+            LocalDatabase<?> database,
+            File directory,
+            PageLoader loader,
+            Hydrator hydrator,
+            LoaderThreads threads,
+            MetricGroup metrics) {
+        if (share == null) {
+            return;
+        }
+        TierKeeper keeper =
+                new TierKeeper(
+                        operator,
+                        database.paged(),
+                        share,
+                        settings.tiers(),
+                        loader,
+                        hydrator,
+                        new DiskUsage(directory.toPath()),
+                        state -> !isQueue(database.states().get(state)));
+        threads.start("lazy-state-tiers", () -> keeper.run(Thread::sleep));
+        threads.start("lazy-state-reclaim", () -> keeper.reclaim(Thread::sleep));
+        if (settings.hydrationEnabled()) {
+            threads.start("lazy-state-promote", () -> keeper.promote(Thread::sleep));
+        }
+        metrics.gauge("localBytes", (Gauge<Long>) share::usedBytes);
+        metrics.gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
+    }
+
+    private static boolean isQueue(@Nullable RocksDbKvStateInfo state) {
+        return state != null
+                && state.metaInfo instanceof RegisteredPriorityQueueStateBackendMetaInfo;
+    }
+
+    @Override
+    public void close() {
+        if (share != null) {
+            share.close();
+        }
+    }
+}
