@@ -77,7 +77,7 @@ public final class TierKeeper {
     /** Whether the task thread has something to do for this. */
     private final AtomicBoolean asked = new AtomicBoolean();
 
-    private boolean holdsBack;
+    private long warned = System.nanoTime() - TimeUnit.MINUTES.toNanos(2);
 
     /**
      * @param operator whose state it is, for the log
@@ -265,7 +265,8 @@ public final class TierKeeper {
                         / (HOLD_BACK_MOST_ABOVE - HOLD_BACK_ABOVE);
         double part = Math.max(0, Math.min(1, over));
         db.holdBackWrites((long) (part * part * LONGEST_HOLD_NANOS));
-        if (over > 0 && !holdsBack) {
+        if (over > 0 && System.nanoTime() - warned > TimeUnit.MINUTES.toNanos(1)) {
+            warned = System.nanoTime();
             LOG.warn(
                     "Writes of {} are held back: it uses {} of {} bytes of local disk, and nothing"
                             + " can leave before the next checkpoint completes. If this lasts, raise"
@@ -274,6 +275,5 @@ public final class TierKeeper {
                     used,
                     allowed);
         }
-        holdsBack = over > 0;
     }
 }
