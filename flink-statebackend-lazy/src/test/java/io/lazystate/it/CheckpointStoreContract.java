@@ -84,7 +84,7 @@ abstract class CheckpointStoreContract {
      * Those of the files that the checkpoint needs. Others are of checkpoints that were under way
      * when the job failed: once its coordinator is gone, nobody clears away what tasks report.
      */
-    private static List<Path> filesNamedBy(String checkpoint, List<Path> files) throws IOException {
+    static List<Path> filesNamedBy(String checkpoint, List<Path> files) throws IOException {
         Path metadata = new Path(checkpoint, "_metadata");
         try (FSDataInputStream in = metadata.getFileSystem().open(metadata)) {
             String text = new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
@@ -94,7 +94,7 @@ abstract class CheckpointStoreContract {
         }
     }
 
-    private static List<Path> files(String directory) throws IOException {
+    static List<Path> files(String directory) throws IOException {
         Path root = new Path(directory);
         FileSystem store = root.getFileSystem();
         List<Path> files = new ArrayList<>();

@@ -126,7 +126,18 @@ final class LedgerCluster implements AutoCloseable {
             String checkpoints,
             LedgerJob.Execution execution)
             throws Exception {
-        JobGraph graph = graph(checkpoints, execution, new Configuration());
+        return resume(checkpoint, claimMode, checkpoints, execution, new Configuration());
+    }
+
+    /** As above, with settings of the job that win over the usual ones. */
+    Outcome resume(
+            String checkpoint,
+            RecoveryClaimMode claimMode,
+            String checkpoints,
+            LedgerJob.Execution execution,
+            Configuration more)
+            throws Exception {
+        JobGraph graph = graph(checkpoints, execution, more);
         graph.setSavepointRestoreSettings(
                 SavepointRestoreSettings.forPath(checkpoint, false, claimMode));
         return run(graph);
