@@ -39,7 +39,6 @@ final class Residency {
 
     private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
 
-    /** Also set by the task thread, which may lose nothing by it: it looks again then. */
     private volatile boolean due;
 
     private boolean asRestored = true;
@@ -95,7 +94,9 @@ final class Residency {
                     work.run();
                 }
             } finally {
-                due |= !errands.isEmpty();
+                if (!errands.isEmpty()) {
+                    due = true; // one failed; the others are still to come
+                }
             }
         }
     }
