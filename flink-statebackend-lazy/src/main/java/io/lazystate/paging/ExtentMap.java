@@ -146,11 +146,14 @@ final class ExtentMap {
         return new ExtentMap(layout, changed, left);
     }
 
-    /** The leaving extents all of whose changes in the main column family end with this cut. */
+    /**
+     * The leaving extents all of whose changes in the main column family end with this cut, and of
+     * which the store has something.
+     */
     BitSet savedBy(long cut) {
         BitSet saved = new BitSet();
         for (int i = 0; i < leaving.length; i++) {
-            saved.set(i, isLeaving(i) && leaving[i] <= cut);
+            saved.set(i, isLeaving(i) && leaving[i] <= cut && extent(i).runs() > 0);
         }
         return saved;
     }

@@ -247,11 +247,7 @@ final class Residency {
             layouts.forEach(
                     (state, layout) -> {
                         state.adopt(layout, cut);
-                        BitSet saved = state.map().savedBy(cut);
-                        saved.stream()
-                                .filter(i -> state.map().extent(i).runs() == 0)
-                                .forEach(saved::clear);
-                        becomeCold(state, saved);
+                        becomeCold(state, state.map().savedBy(cut));
                     });
         } finally {
             moves.unlockWrite(stamp);
