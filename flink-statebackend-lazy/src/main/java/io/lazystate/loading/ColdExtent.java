@@ -29,8 +29,7 @@ public record ColdExtent(String state, Extent extent) {
      * page table is here.
      */
     public long bytes() {
-        Run base = extent.base();
-        long bytes = base == null ? 0 : base.meta().tableBytes();
+        long bytes = extent.baseBytes();
         for (Run delta : extent.deltas()) {
             PageTable pages = delta.pageTable();
             if (pages != null) {

@@ -38,6 +38,11 @@ public record Extent(byte[] lower, byte @Nullable [] upper, @Nullable Run base, 
         return deltas.size() + (base == null ? 0 : 1);
     }
 
+    /** Stored bytes of the base; 0 if there is none. */
+    public long baseBytes() {
+        return base == null ? 0 : base.meta().tableBytes();
+    }
+
     /** Whether the key lies in the range. */
     public boolean contains(byte[] key) {
         return Arrays.compareUnsigned(lower, key) <= 0

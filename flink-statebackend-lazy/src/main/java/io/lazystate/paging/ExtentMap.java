@@ -5,10 +5,11 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
-import io.lazystate.run.Run;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -211,26 +212,19 @@ final class ExtentMap {
 
     /** Stored bytes of the base runs of all extents, or of the local ones. */
     long baseBytes(boolean localOnly) {
-        long bytes = 0;
-        for (int i = 0; i < size(); i++) {
-            Run base = extent(i).base();
-            if (base != null && (!localOnly || isLocal(i))) {
-                bytes += base.meta().tableBytes();
-            }
-        }
-        return bytes;
+        return baseBytes(i -> !localOnly || isLocal(i));
     }
 
     /** Stored bytes of the base runs of the extents that leave. */
     long leavingBytes() {
-        long bytes = 0;
-        for (int i = 0; i < leaving.length; i++) {
-            Run base = extent(i).base();
-            if (base != null && isLeaving(i)) {
-                bytes += base.meta().tableBytes();
-            }
-        }
-        return bytes;
+        return leaving.length == 0 ? 0 : baseBytes(this::isLeaving);
+    }
+
+    private long baseBytes(IntPredicate counts) {
+        return IntStream.range(0, size())
+                .filter(counts)
+                .mapToLong(i -> extent(i).baseBytes())
+                .sum();
     }
 
     private static boolean inside(Extent extent, byte[] lower, byte @Nullable [] upper) {

@@ -396,12 +396,7 @@ public final class Linker implements LinkTarget {
 
     /** Stored bytes of base runs that are linked, and that the task has not come to yet. */
     long linkedBytes() {
-        return linked.stream().mapToLong(done -> baseBytes(done.extent())).sum();
-    }
-
-    private static long baseBytes(Extent extent) {
-        Run base = extent.base();
-        return base == null ? 0 : base.meta().tableBytes();
+        return linked.stream().mapToLong(done -> done.extent().baseBytes()).sum();
     }
 
     void close() {

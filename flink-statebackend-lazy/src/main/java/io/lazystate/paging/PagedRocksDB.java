@@ -222,14 +222,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
             PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
             throws RocksDBException {
         int extent = map.indexOf(key);
-        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
+        Lookup row = localRow(state, map, extent, key, options);
         if (row != null) {
             return row.value();
-        }
-        if (map.isLocal(extent)) {
-            return options == null
-                    ? raw.get(state.handle(), key)
-                    : raw.get(state.handle(), options, key);
         }
         byte[] hot = state.hotRows().get(key);
         if (hot != null) {
@@ -238,6 +233,23 @@ public final class PagedRocksDB extends GuardedRocksDB {
         }
         row = findCold(state, map.extent(extent), key);
         return row == null ? null : row.value();
+    }
+
+    /** What the local database says of a key; null if its extent is cold and it says nothing. */
+    private @Nullable Lookup localRow(
+            PagedState state, ExtentMap map, int extent, byte[] key, @Nullable ReadOptions options)
+            throws RocksDBException {
+        if (!map.isResident(extent)) {
+            Lookup row = overlay.get(state, key, options);
+            if (row != null || !map.isLocal(extent)) {
+                return row;
+            }
+        }
+        byte[] value =
+                options == null
+                        ? raw.get(state.handle(), key)
+                        : raw.get(state.handle(), options, key);
+        return value == null ? Lookup.REMOVED : new Lookup(value);
     }
 
     private @Nullable Lookup findCold(PagedState state, Extent extent, byte[] key) {
@@ -467,11 +479,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The newest local row of a key that was changed: never a page. */
     byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        int extent = map.indexOf(key);
-        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
-        if (row == null && map.isLocal(extent)) {
-            return raw.get(state.handle(), options, key);
-        }
+        Lookup row = localRow(state, map, map.indexOf(key), key, options);
         if (row == null) {
             throw new LazyStateException(
                     Kind.INTERNAL,
@@ -486,11 +494,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
     byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
             throws RocksDBException {
-        int extent = map.indexOf(key);
-        Lookup row = map.isResident(extent) ? null : overlay.get(state, key, options);
-        if (row == null && map.isLocal(extent)) {
-            return raw.get(state.handle(), options, key);
-        }
+        Lookup row = localRow(state, map, map.indexOf(key), key, options);
         return row == null ? state.hotRows().get(key) : row.value();
     }
 

@@ -1,7 +1,6 @@
 package io.lazystate.paging;
 
 import io.lazystate.manifest.Extent;
-import io.lazystate.run.Run;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -55,9 +54,7 @@ final class StaleRows {
     }
 
     synchronized void add(PagedState state, Extent extent) {
-        Run base = extent.base();
-        long bytes = base == null ? 0 : base.meta().tableBytes();
-        ranges.add(new Range(state, extent.lower(), extent.upper(), bytes));
+        ranges.add(new Range(state, extent.lower(), extent.upper(), extent.baseBytes()));
     }
 
     synchronized void remove(PagedState state, Extent extent) {
