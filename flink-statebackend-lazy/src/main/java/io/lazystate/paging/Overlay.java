@@ -285,24 +285,31 @@ final class Overlay {
     }
 
     /**
-     * Gives back the oldest generation if all its rows are older than an interval. Its space is in
-     * use until {@link #closeDropped}.
-     *
-     * <p>The caller sees to it that no view reads it, and that no extent needs its rows.
+     * Whether the oldest generation can be dropped: all its rows are older than an interval, and
+     * none of its files is being written.
      *
      * @param savedInterval changes up to the end of this interval are in the runs
-     * @return whether there was one; not while its files are being written
      */
-    boolean dropOldest(long savedInterval) throws RocksDBException {
-        List<Generation> all = generations;
-        Generation oldest = all.get(all.size() - 1);
-        if (!hasSaved(savedInterval) || !isQuiet(oldest.family())) {
-            return false;
-        }
-        generations = List.copyOf(all.subList(0, all.size() - 1));
+    boolean canDropOldest(long savedInterval) throws RocksDBException {
+        Generation oldest = oldest();
+        return oldest.lastInterval() <= savedInterval && isQuiet(oldest.family());
+    }
+
+    /**
+     * Gives back the oldest generation, which can be dropped. Its space is in use until {@link
+     * #closeDropped}.
+     *
+     * <p>The caller sees to it that no view reads it, and that no extent needs its rows.
+     */
+    void dropOldest() throws RocksDBException {
+        Generation oldest = oldest();
+        generations = List.copyOf(generations.subList(0, generations.size() - 1));
         db.dropColumnFamily(oldest.family());
         dropped.add(oldest.family());
-        return true;
+    }
+
+    private Generation oldest() {
+        return generations.get(generations.size() - 1);
     }
 
     /**
@@ -318,12 +325,6 @@ final class Overlay {
         }
         return !LinkPause.compacts(db, family)
                 && db.getLongProperty(family, "rocksdb.num-immutable-mem-table") == 0;
-    }
-
-    /** Whether all rows of the oldest generation are older than an interval. */
-    boolean hasSaved(long savedInterval) {
-        List<Generation> all = generations;
-        return all.get(all.size() - 1).lastInterval() <= savedInterval;
     }
 
     /** Whether there are as many generations as there may be. */

@@ -309,12 +309,10 @@ final class Residency {
         }
         linker.ifNothingIsPinned(
                 () -> {
-                    while (more.holds() && overlay.hasSaved(adopted)) {
+                    while (more.holds() && overlay.canDropOldest(adopted)) {
                         // A hot row that was written over there would count again.
                         states.all().forEach(state -> state.setHotRows(HotRows.NONE));
-                        if (!overlay.dropOldest(adopted)) {
-                            return;
-                        }
+                        overlay.dropOldest();
                         context.metrics().overlayDrops().increment();
                         overlay.closeDropped();
                     }

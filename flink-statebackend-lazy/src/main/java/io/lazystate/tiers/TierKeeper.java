@@ -29,7 +29,8 @@ import org.slf4j.LoggerFactory;
  * <p>Measures it, chooses what leaves, gives the space back, and holds writes back when nothing can
  * leave before the next checkpoint. The least read extents leave first; rows written to cold
  * extents are forgotten once the store has them, those written longest ago first. Threads: {@link
- * #run} in one of its own; what changes the database is done by the task thread at its next access.
+ * #run}, {@link #reclaim} and {@link #promote} in one each; what changes which extents are resident
+ * is done by the task thread at its next access.
  */
 @Internal
 public final class TierKeeper {
