@@ -266,18 +266,14 @@ final class BackendAssembly<K> {
                 new LazyRestore<>(
                         manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
         PagedRocksDB db = database.paged();
-        LoadingMode asked = settings.loadingMode();
-        boolean hotRows = asked != LoadingMode.LAZY;
         restore.run(
-                        keySerializer,
-                        parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                        (metaInfo, layout) -> {
-                            requireReadable(metaInfo, layout);
-                            database.addRestored(
-                                    metaInfo, layout, parameters.getCancelStreamRegistry());
-                        },
-                        hotRows ? threads.executor() : null)
-                .forEach(db::addHotRows);
+                keySerializer,
+                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
+                (metaInfo, layout) -> {
+                    requireReadable(metaInfo, layout);
+                    database.addRestored(metaInfo, layout, parameters.getCancelStreamRegistry());
+                });
+        restore.forEachHot(db::addHotRows);
         restored.warnOfUnknownStates(database.states().keySet());
         long loadingStart = System.nanoTime();
         String loaded = restored.load(keyPreload(database, keySerializer));
@@ -292,9 +288,6 @@ final class BackendAssembly<K> {
                 loaded);
         durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
         restored.warm();
-        if (!hotRows) {
-            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
-        }
     }
 
     private KeyPreload<K> keyPreload(

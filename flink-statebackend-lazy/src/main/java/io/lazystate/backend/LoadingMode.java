@@ -7,7 +7,10 @@ import org.apache.flink.annotation.PublicEvolving;
  */
 @PublicEvolving
 public enum LoadingMode {
-    /** Metadata and the heads of the timer queues; everything else when it is used, or later. */
+    /**
+     * Metadata, with the rows that were read most, and the heads of the timer queues; everything
+     * else when it is used, or later.
+     */
     LAZY,
     /** Everything. */
     EAGER,

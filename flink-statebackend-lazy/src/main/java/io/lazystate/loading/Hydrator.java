@@ -188,9 +188,10 @@ public final class Hydrator {
                         && round.mayStart(queue.peek(), underWay.isEmpty())) {
                     ColdExtent next = queue.peek(); // another one, if tasks have read meanwhile
                     if (taken.take(next)) {
-                        Fetch fetch = new Fetch(batch(next, queue, round, taken), files, cause);
+                        LoadCause urgency = urgency(next, cause);
+                        Fetch fetch = new Fetch(batch(next, queue, round, taken), files, urgency);
                         underWay.add(fetch);
-                        executor.execute(cause, fetch.bytes(), fetch);
+                        executor.execute(urgency, fetch.bytes(), fetch);
                     }
                 }
             } while (!underWay.isEmpty()
@@ -205,6 +206,12 @@ public final class Hydrator {
             pin.close();
         }
         return !taken.full();
+    }
+
+    /** In the background, what is read comes before what is not, also that of other tasks. */
+    private LoadCause urgency(ColdExtent next, LoadCause cause) {
+        boolean isRead = loader.heat().of(next.extent()) > 0;
+        return cause == LoadCause.HYDRATE && isRead ? LoadCause.WARM_UP : cause;
     }
 
     /** Takes an extent from the queue, and small ones beside it, as far as they may start too. */

@@ -1,11 +1,10 @@
 package io.lazystate.manifest;
 
-import io.lazystate.run.Run;
+import io.lazystate.run.RowBlock;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What one subtask's checkpoint needs to be restored.
@@ -17,8 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param lastKeyGroup last key group of the subtask, inclusive
  * @param keyGroupPrefixBytes bytes that the key group takes at the start of each key, 1 or 2
  * @param states layout by state name; iterates in the order given
- * @param hot the rows that were read most, of all states: their keys have the state's place in
- *     {@code states}, two bytes, big endian, before them; null if there are none
+ * @param hot the rows that were read most, by the names of their states
  * @param heat the {@link HeatCode} of each extent; 0 if it is not in it
  */
 @Internal
@@ -28,14 +26,12 @@ public record Manifest(
         int lastKeyGroup,
         int keyGroupPrefixBytes,
         Map<String, StateLayout> states,
-        @Nullable Run hot,
+        Map<String, RowBlock> hot,
         Map<Extent, Integer> heat) {
-
-    /** Bytes of the state's place before the key of a hot row. */
-    public static final int HOT_PREFIX_BYTES = 2;
 
     public Manifest {
         states = Collections.unmodifiableMap(new LinkedHashMap<>(states));
+        hot = Map.copyOf(hot);
         heat = Map.copyOf(heat);
     }
 }

@@ -50,8 +50,8 @@ public final class ManifestCodec {
     public static byte[] encode(Manifest manifest, long inlineBudgetBytes, Set<String> readFirst) {
         ByteWriter out = new ByteWriter();
         out.raw(MAGIC);
-        out.u16(ManifestV3.VERSION);
-        ManifestV3.write(manifest, inlineBudgetBytes, readFirst, out);
+        out.u16(ManifestV4.VERSION);
+        ManifestV4.write(manifest, inlineBudgetBytes, readFirst, out);
         out.u32(Crc32c.of(out.toBytes()));
         return out.toBytes();
     }
@@ -81,6 +81,7 @@ public final class ManifestCodec {
             case ManifestV1.VERSION -> ManifestV1.read(in, objects);
             case ManifestV2.VERSION -> ManifestV2.read(in, objects);
             case ManifestV3.VERSION -> ManifestV3.read(in, objects);
+            case ManifestV4.VERSION -> ManifestV4.read(in, objects);
             default ->
                     throw new LazyStateException(
                             Kind.INCOMPATIBLE,
@@ -88,7 +89,7 @@ public final class ManifestCodec {
                             "the manifest has version "
                                     + version
                                     + ", and this release reads versions up to "
-                                    + ManifestV3.VERSION
+                                    + ManifestV4.VERSION
                                     + "; restore with the release that wrote it, or a newer one",
                             null);
         };

@@ -70,7 +70,7 @@ final class ManifestV1 {
                         lastKeyGroup,
                         keyGroupPrefixBytes,
                         layouts,
-                        null,
+                        Map.of(),
                         Map.of()),
                 runs);
     }

@@ -5,7 +5,6 @@ import io.lazystate.run.ByteWriter;
 import io.lazystate.store.StoredObject;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -19,27 +18,9 @@ final class ManifestV3 {
 
     private ManifestV3() {}
 
-    static void write(
-            Manifest manifest, long inlineBudgetBytes, Set<String> readFirst, ByteWriter out) {
-        ManifestV2.write(manifest, inlineBudgetBytes, readFirst, out);
-        for (StateLayout layout : manifest.states().values()) {
-            for (Extent extent : layout.extents()) {
-                out.u8(manifest.heat().getOrDefault(extent, 0));
-            }
-        }
-    }
-
     static Manifest read(ByteReader in, Function<String, @Nullable StoredObject> lookup) {
         Manifest manifest = ManifestV2.readBody(in, lookup);
-        Map<Extent, Integer> heat = new HashMap<>();
-        for (StateLayout layout : manifest.states().values()) {
-            for (Extent extent : layout.extents()) {
-                int code = in.u8();
-                if (code > 0) {
-                    heat.put(extent, code);
-                }
-            }
-        }
+        Map<Extent, Integer> heat = readHeat(manifest.states(), in);
         in.end();
         return new Manifest(
                 manifest.stateMetadata(),
@@ -49,5 +30,26 @@ final class ManifestV3 {
                 manifest.states(),
                 manifest.hot(),
                 heat);
+    }
+
+    static void writeHeat(Manifest manifest, ByteWriter out) {
+        for (StateLayout layout : manifest.states().values()) {
+            for (Extent extent : layout.extents()) {
+                out.u8(manifest.heat().getOrDefault(extent, 0));
+            }
+        }
+    }
+
+    static Map<Extent, Integer> readHeat(Map<String, StateLayout> states, ByteReader in) {
+        Map<Extent, Integer> heat = new HashMap<>();
+        for (StateLayout layout : states.values()) {
+            for (Extent extent : layout.extents()) {
+                int code = in.u8();
+                if (code > 0) {
+                    heat.put(extent, code);
+                }
+            }
+        }
+        return heat;
     }
 }

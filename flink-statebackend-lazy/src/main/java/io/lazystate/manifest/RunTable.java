@@ -32,17 +32,11 @@ final class RunTable {
     private RunTable() {}
 
     /**
-     * @param readFirst names of states whose page tables are inlined before all others, together
-     *     with that of the hot rows
+     * @param readFirst names of states whose page tables are inlined before all others
      */
     static RunTable of(Manifest manifest, long inlineBudgetBytes, Set<String> readFirst) {
         RunTable table = new RunTable();
         Set<Run> first = new HashSet<>();
-        Run hot = manifest.hot();
-        if (hot != null) {
-            table.add(hot);
-            first.add(hot);
-        }
         manifest.states()
                 .forEach(
                         (state, layout) -> {

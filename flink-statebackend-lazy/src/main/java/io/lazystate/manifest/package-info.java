@@ -56,8 +56,8 @@
  * varint       0: no hot rows; else index of their run, plus 1
  * </pre>
  *
- * <p>The run of hot rows is like any other; the key of each row has the number of its state, from 0
- * in the order above, as u16 (big endian) before it.
+ * <p>The run of hot rows is like any other. It is not read any more: every row lies in another run
+ * too.
  *
  * <h2>Body of version 3</h2>
  *
@@ -66,6 +66,16 @@
  * states, in the order above; for each:
  *   extents, in key order; for each:
  *     u8       heat, as in {@link io.lazystate.manifest.HeatCode}
+ * </pre>
+ *
+ * <h2>Body of version 4</h2>
+ *
+ * <pre>
+ * body of version 1
+ * heat of the extents, as in version 3
+ * states, in the order above; for each:
+ *   varint     bytes of its block of hot rows, 0 if it has none; and those, as in {@link
+ *              io.lazystate.run}
  * </pre>
  *
  * <h2>Of all bodies</h2>

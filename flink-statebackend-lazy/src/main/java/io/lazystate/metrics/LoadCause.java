@@ -13,9 +13,9 @@ public enum LoadCause {
     SNAPSHOT("Snapshot"),
     /** Predicted to be needed soon. */
     PREFETCH("Prefetch"),
-    /** Kept warm on purpose. */
+    /** In the background: extents that are read, or were before a restart. */
     WARM_UP("WarmUp"),
-    /** Everything else, in the background. */
+    /** In the background: all others. */
     HYDRATE("Hydrate");
 
     private final String metricSuffix;

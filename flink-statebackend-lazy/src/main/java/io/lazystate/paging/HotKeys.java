@@ -1,36 +1,43 @@
 package io.lazystate.paging;
 
+import io.lazystate.run.RowBlock;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import net.jpountz.xxhash.XXHash32;
+import net.jpountz.xxhash.XXHashFactory;
+import org.apache.datasketches.frequencies.ErrorType;
+import org.apache.datasketches.frequencies.ItemsSketch;
 
 /**
  * The keys that are read most, of all states of one backend, estimated from a sample of the reads.
  *
- * <p>Counts of a bounded number of keys; when there are more, all counts are halved and what comes
- * to zero is forgotten, so that keys that cool down leave too. Threads: the task thread. Cost: one
- * read in {@link #READS_A_SAMPLE} is counted. Bound: {@link #MAX_KEYS} keys.
+ * <p>Two sketches of frequent items, of this window of samples and of the one before, so that keys
+ * that cool down are forgotten. Threads: the task thread. Cost: one read in {@link #READS_A_SAMPLE}
+ * is counted. Bound: three quarters of {@link #SKETCH_SLOTS} keys a window.
  */
 final class HotKeys {
     /** A power of two. */
     static final int READS_A_SAMPLE = 16;
 
-    static final int MAX_KEYS = 1 << 15;
+    static final int WINDOW_SAMPLES = 1 << 20;
+
+    /** A power of two. */
+    static final int SKETCH_SLOTS = 1 << 15;
 
     /** A key once sampled says nothing: most keys of an even load are. */
     private static final int FEWEST_SAMPLES = 2;
 
-    /** A key of a state and how often it was sampled. */
-    record HotKey(PagedState state, byte[] key, int samples) {
-        /** Whether it is more than noise. */
-        boolean isHot() {
-            return samples >= FEWEST_SAMPLES;
-        }
-    }
+    private static final XXHash32 HASH = XXHashFactory.fastestJavaInstance().hash32();
 
-    private record Id(int state, byte[] key) {
+    /** A key of a state, and how often it was sampled at least. */
+    record HotKey(PagedState state, byte[] key, long samples) {}
+
+    private record Restored(PagedState state, RowBlock rows) {}
+
+    private record Id(PagedState state, byte[] key) {
         @Override
         public boolean equals(Object other) {
             return other instanceof Id that && state == that.state && Arrays.equals(key, that.key);
@@ -38,11 +45,13 @@ final class HotKeys {
 
         @Override
         public int hashCode() {
-            return 31 * state + Arrays.hashCode(key);
+            return HASH.hash(key, 0, key.length, state.id());
         }
     }
 
-    private final Map<Id, HotKey> samples = new HashMap<>();
+    private ItemsSketch<Id> window = new ItemsSketch<>(SKETCH_SLOTS);
+    private ItemsSketch<Id> windowBefore = new ItemsSketch<>(SKETCH_SLOTS);
+    private final List<Restored> restored = new ArrayList<>();
     private int reads;
 
     /**
@@ -58,35 +67,39 @@ final class HotKeys {
         return sampled;
     }
 
-    /** Notes a key that was hot before a restore, so that it is not forgotten at once. */
-    void seed(PagedState state, byte[] key) {
-        count(state, key, FEWEST_SAMPLES);
+    /**
+     * Notes rows that were hot before a restore, so that they are not forgotten at once. Cost: none
+     * before {@link #all} is asked for, so the restore does not wait for it.
+     */
+    void seed(PagedState state, RowBlock rows) {
+        restored.add(new Restored(state, rows));
     }
 
-    private void count(PagedState state, byte[] key, int more) {
-        samples.merge(
-                new Id(state.id(), key),
-                new HotKey(state, key, more),
-                (old, added) -> new HotKey(state, old.key(), old.samples() + added.samples()));
-        if (samples.size() > MAX_KEYS) {
-            samples.replaceAll((id, hot) -> new HotKey(hot.state(), hot.key(), hot.samples() / 2));
-            samples.values().removeIf(hot -> hot.samples() == 0);
+    private void count(PagedState state, byte[] key, int samples) {
+        window.update(new Id(state, key), samples);
+        if (window.getStreamLength() >= WINDOW_SAMPLES) {
+            windowBefore = window;
+            window = new ItemsSketch<>(SKETCH_SLOTS);
         }
     }
 
-    /** Forgets the keys of a state that was dropped. */
-    void drop(PagedState state) {
-        samples.values().removeIf(hot -> hot.state() == state);
-    }
-
-    /** A copy of what is known now, in no order. */
+    /** A copy of what is known now, in no order; states may be among them that were dropped. */
     List<HotKey> all() {
-        List<HotKey> hot = new ArrayList<>();
-        for (HotKey key : samples.values()) {
-            if (key.isHot()) {
-                hot.add(key);
+        for (Restored block : restored) {
+            for (int row = 0; row < block.rows().size(); row++) {
+                count(block.state(), block.rows().key(row), FEWEST_SAMPLES);
             }
         }
+        restored.clear();
+        Map<Id, Long> samples = new HashMap<>();
+        for (ItemsSketch<Id> sketch : List.of(windowBefore, window)) {
+            for (ItemsSketch.Row<Id> row :
+                    sketch.getFrequentItems(FEWEST_SAMPLES - 1, ErrorType.NO_FALSE_POSITIVES)) {
+                samples.merge(row.getItem(), row.getLowerBound(), Long::sum);
+            }
+        }
+        List<HotKey> hot = new ArrayList<>(samples.size());
+        samples.forEach((id, count) -> hot.add(new HotKey(id.state(), id.key(), count)));
         return hot;
     }
 }

@@ -8,6 +8,7 @@ import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
+import io.lazystate.run.RowBlock;
 import io.lazystate.store.StoredObject;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -16,7 +17,6 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -145,25 +145,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     /**
      * Brings rows along that the runs hold too, so that reading them waits for no page, and so that
-     * they are hot in the next checkpoint. Task thread.
+     * they are hot in the next checkpoint. Before the first access.
      *
-     * @param rows of a restored state, as its runs have them, by unsigned order of their keys
+     * @param rows of a restored state, as its runs have them
      */
-    public void addHotRows(String name, NavigableMap<byte[], byte[]> rows) {
+    public void addHotRows(String name, RowBlock rows) {
         PagedState state = states.named(name);
-        if (state == null) {
-            return;
-        }
-        if (residency.isAsRestored()) {
-            state.setHotRows(new HotRows(rows));
+        if (state != null && rows.size() > 0) {
+            state.setHotRows(state.hotRows().with(rows));
+            hotKeys.seed(state, rows);
             context.metrics().hotRowsLoaded().add(rows.size());
         }
-        rows.keySet().forEach(key -> hotKeys.seed(state, key));
-    }
-
-    /** As above, for several states and from any thread: the task thread takes them soon. */
-    public void bringHotRows(Map<String, NavigableMap<byte[], byte[]>> rows) {
-        residency.ask(() -> rows.forEach(this::addHotRows));
     }
 
     @Override
@@ -171,7 +163,6 @@ public final class PagedRocksDB extends GuardedRocksDB {
         settle();
         PagedState state = states.of(family);
         residency.drop(state);
-        hotKeys.drop(state);
         states.remove(state);
         state.close();
     }
@@ -229,7 +220,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         byte[] hot = state.hotRows().get(key);
         if (hot != null) {
             context.metrics().hotReads().increment();
-            return hot.clone();
+            return hot;
         }
         row = findCold(state, map.extent(extent), key);
         return row == null ? null : row.value();

@@ -41,7 +41,6 @@ final class Residency {
 
     private volatile boolean due;
 
-    private boolean asRestored = true;
     private volatile long adopted;
 
     Residency(
@@ -74,14 +73,6 @@ final class Residency {
     void ask(Runnable work) {
         errands.add(work);
         due = true;
-    }
-
-    /**
-     * Whether cold extents are what was restored: none became resident since, no checkpoint was
-     * adopted. Later, rows of the restored checkpoint may be older than those of the extents.
-     */
-    boolean isAsRestored() {
-        return asRestored;
     }
 
     void settle() {
@@ -124,14 +115,17 @@ final class Residency {
      * what is read is right, and the next access goes on from there.
      */
     private void move(PagedState state, byte[] lower, byte @Nullable [] upper) {
-        asRestored = false;
         long stamp = moves.writeLock();
         try {
             if (!state.map().isResident(lower)) {
                 overlay.copy(state, lower, upper, readOptions);
                 state.setMap(state.map().withResident(lower, upper));
                 forgetPages(state.map().extent(state.map().indexOf(lower)));
-                state.hotRows().remove(lower, upper);
+                if (state.map().allResident()) {
+                    state.setHotRows(HotRows.NONE);
+                } else {
+                    state.hotRows().remove(lower, upper);
+                }
             }
             overlay.forget(state, lower, upper, readOptions);
         } catch (RocksDBException e) {
@@ -168,7 +162,6 @@ final class Residency {
 
     /** Drops a state with all its rows. */
     void drop(PagedState state) throws RocksDBException {
-        asRestored = false;
         linker.drop(state);
         overlay.drop(state);
     }
@@ -239,7 +232,6 @@ final class Residency {
      * @param cut the last interval of changes that it has
      */
     void adopt(Map<PagedState, StateLayout> layouts, long cut) {
-        asRestored = false;
         // A joined extent is resident as a whole.
         layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
         long stamp = moves.writeLock();

@@ -55,7 +55,7 @@ public final class SnapshotView implements AutoCloseable {
         Map<PagedState, StateView> views = new HashMap<>();
         states.forEach(view -> views.put(view.state(), view));
         return hotKeys.stream()
-                .sorted(Comparator.comparingInt(HotKeys.HotKey::samples).reversed())
+                .sorted(Comparator.comparingLong(HotKeys.HotKey::samples).reversed())
                 .flatMap(hot -> atHand(views.get(hot.state()), hot.key()));
     }
 

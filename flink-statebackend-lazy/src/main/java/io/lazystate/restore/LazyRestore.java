@@ -1,17 +1,16 @@
 package io.lazystate.restore;
 
-import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.RowBlock;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSchemaCompatibility;
@@ -23,7 +22,6 @@ import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.metainfo.StateMetaInfoSnapshot;
 import org.apache.flink.util.StateMigrationException;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Restores states from manifests: registers each with the place of its rows, and fetches only the
@@ -43,6 +41,7 @@ public final class LazyRestore<K> {
     private final RestorePlan plan;
     private final TimerHeads timerHeads;
     private final KeyGroupRange keyGroups;
+    private final int keyGroupPrefixBytes;
     private final PageLoader loader;
 
     public LazyRestore(
@@ -52,39 +51,32 @@ public final class LazyRestore<K> {
             PageLoader loader) {
         this.manifests = manifests;
         this.keyGroups = keyGroups;
+        this.keyGroupPrefixBytes = keyGroupPrefixBytes;
         this.loader = loader;
         this.plan = RestorePlan.of(manifests, keyGroups, keyGroupPrefixBytes);
         this.timerHeads = new TimerHeads(loader, keyGroups, keyGroupPrefixBytes);
     }
 
     /**
-     * Loads the hot rows behind a task that runs, for one whose restore has left them where they
-     * are.
-     *
-     * @param target gets them by the names of their states, in a thread of the executor
+     * The rows of the subtask's key groups that were read most, and the names of their states; of a
+     * state there may be several blocks.
      */
-    public void bringHotRowsLater(
-            LoadExecutor executor, Consumer<Map<String, NavigableMap<byte[], byte[]>>> target) {
-        HotRowsLoad.behind(manifests, keyGroups, loader, executor, target);
+    public void forEachHot(BiConsumer<String, RowBlock> target) {
+        byte[] lower = RestorePlan.prefix(keyGroups.getStartKeyGroup(), keyGroupPrefixBytes);
+        byte[] upper = RestorePlan.prefixAfter(keyGroups.getEndKeyGroup(), keyGroupPrefixBytes);
+        for (Manifest manifest : manifests) {
+            manifest.hot().forEach((state, rows) -> target.accept(state, rows.slice(lower, upper)));
+        }
     }
 
     /**
-     * Runs the restore. Cost: one wave of reads.
+     * Runs the restore. Cost: one wave of reads, none if there are no timers in RocksDB.
      *
      * @param keySerializer gets to know the serializer that the keys were written with
-     * @param executor for the reads of hot rows; null to leave them where they are
-     * @return the hot rows by the names of their states
      * @throws StateMigrationException if the job's key serializer cannot read them
      */
-    public Map<String, NavigableMap<byte[], byte[]>> run(
-            StateSerializerProvider<K> keySerializer,
-            ClassLoader userCode,
-            Target target,
-            @Nullable LoadExecutor executor)
+    public void run(StateSerializerProvider<K> keySerializer, ClassLoader userCode, Target target)
             throws IOException, StateMigrationException {
-        HotRowsLoad hot =
-                HotRowsLoad.start(
-                        executor == null ? List.of() : manifests, keyGroups, loader, executor);
         Set<String> seen = new HashSet<>();
         Map<String, StateLayout> queues = new LinkedHashMap<>();
         boolean checked = false;
@@ -111,7 +103,6 @@ public final class LazyRestore<K> {
         }
         plan.heat().forEach(loader.heat()::restore);
         timerHeads.preload(queues);
-        return hot.await();
     }
 
     private void checkKeySerializer(

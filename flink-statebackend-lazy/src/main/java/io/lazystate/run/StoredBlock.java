@@ -6,6 +6,8 @@ import io.lazystate.error.Where;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import net.jpountz.lz4.LZ4Compressor;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4Factory;
 import net.jpountz.lz4.LZ4SafeDecompressor;
@@ -32,6 +34,8 @@ final class StoredBlock {
     // Pure Java: the jar is relocated and carries no native library.
     private static final LZ4SafeDecompressor DECOMPRESSOR =
             LZ4Factory.fastestJavaInstance().safeDecompressor();
+    private static final LZ4Compressor COMPRESSOR =
+            LZ4Factory.fastestJavaInstance().fastCompressor();
 
     private final byte[] bytes;
     private final int start;
@@ -48,6 +52,20 @@ final class StoredBlock {
         this.compressed = compressed;
         this.rawBytes = rawBytes;
         this.where = where;
+    }
+
+    /** Bytes as a stored block, compressed if that makes them smaller. */
+    static byte[] store(byte[] raw) {
+        ByteWriter out = new ByteWriter();
+        out.varint(raw.length);
+        out.raw(COMPRESSOR.compress(raw));
+        boolean compressed = out.size() < raw.length;
+        byte[] content = compressed ? out.toBytes() : raw;
+        byte[] stored = Arrays.copyOf(content, content.length + TRAILER_BYTES);
+        stored[content.length] = (byte) (compressed ? LZ4 : NOT_COMPRESSED);
+        int crc = mask(Crc32c.of(stored, 0, content.length + 1));
+        INT_LE.set(stored, content.length + 1, crc);
+        return stored;
     }
 
     /**

@@ -71,6 +71,19 @@
  * divided by 2^32, give the block. Its lower 32 bits give the first probe, and each probe times
  * 0x9e3779b9 the next, modulo 2^32; the upper 9 bits of a probe give the bit: bit {@code n} is bit
  * {@code n % 8}, from the lowest, of byte {@code n / 8}.
+ *
+ * <h2>Block of rows</h2>
+ *
+ * A few rows outside of a table, in unsigned order of their keys. Stored as a block of a table is,
+ * with this content:
+ *
+ * <pre>
+ * u32          rows
+ * u32 each     end of the row, from the first row on
+ * rows:
+ *   u32        bytes of the key
+ *   key, value
+ * </pre>
  */
 @NullMarked
 package io.lazystate.run;

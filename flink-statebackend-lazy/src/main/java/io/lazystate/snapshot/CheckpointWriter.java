@@ -10,7 +10,6 @@ import io.lazystate.paging.ChangedKeys;
 import io.lazystate.paging.StateView;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunFormat;
-import io.lazystate.snapshot.ObjectSink.Placed;
 import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -22,6 +21,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.checkpoint.filemerging.FileMergingSnapshotManager;
 import org.apache.flink.runtime.state.CheckpointStateOutputStream;
@@ -90,15 +90,13 @@ final class CheckpointWriter {
                 StateWriter own = capture.queues().contains(state.name()) ? queueWriter : writer;
                 drafts.put(state, own.write(state, captured));
             }
-            Placed hot = new HotRowsWriter(capture.view(), hotFiles(deltas)).write();
             RunCopies copies = copyRuns(drafts, bases);
             List<StoredObject> fresh = new ArrayList<>(deltas.finish());
             fresh.addAll(bases.finish());
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
             drafts.forEach(
                     (state, draft) -> layouts.put(state, copies.moved(draft.layout().get())));
-            StreamStateHandle manifest =
-                    writeManifest(capture, layouts, hot == null ? null : hot.run());
+            StreamStateHandle manifest = writeManifest(capture, layouts);
             deltas.handOver();
             bases.handOver();
             return written(layouts, fresh, copies.runs(), manifest);
@@ -122,11 +120,6 @@ final class CheckpointWriter {
 
     private ObjectSink newSink() {
         return new ObjectSink(streams, scope, cancel, settings.extentBytes());
-    }
-
-    private RunFiles hotFiles(ObjectSink sink) {
-        return new RunFiles(
-                sink, settings.format(), settings, settings.metrics().checkpointHotBytes(), cancel);
     }
 
     private StateWriter stateWriter(
@@ -226,9 +219,9 @@ final class CheckpointWriter {
         return object.handle() instanceof RelativeFileStateHandle;
     }
 
-    private StreamStateHandle writeManifest(
-            Capture capture, Map<StateView, StateLayout> layouts, @Nullable Run hot)
+    private StreamStateHandle writeManifest(Capture capture, Map<StateView, StateLayout> layouts)
             throws IOException {
+        LongAdder hotBytes = settings.metrics().checkpointHotBytes();
         Manifest frame = capture.frame();
         Map<String, StateLayout> byName = new LinkedHashMap<>();
         List<ExtentHeat.Change> changes = new ArrayList<>();
@@ -245,7 +238,7 @@ final class CheckpointWriter {
                                 frame.lastKeyGroup(),
                                 frame.keyGroupPrefixBytes(),
                                 byName,
-                                hot,
+                                new HotRowsWriter(capture.view(), hotBytes, cancel).collect(),
                                 settings.loader().heat().codes(changes)),
                         ManifestCodec.DEFAULT_INLINE_BUDGET_BYTES,
                         capture.queues());

@@ -1,87 +1,78 @@
 package io.lazystate.snapshot;
 
-import io.lazystate.manifest.Manifest;
 import io.lazystate.paging.SnapshotView;
 import io.lazystate.paging.SnapshotView.HotRow;
 import io.lazystate.paging.StateView;
+import io.lazystate.run.RowBlock;
 import io.lazystate.run.Run;
-import io.lazystate.run.RunWriter;
-import io.lazystate.snapshot.ObjectSink.Placed;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
+import java.util.SortedMap;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.atomic.LongAdder;
+import org.apache.flink.core.fs.ICloseableRegistry;
 
 /**
- * Writes the rows that were read most as one run of a checkpoint, for a restore to bring along.
+ * Collects the rows that were read most, for a restore to bring along.
  *
- * <p>They are rows that other runs hold too, as they were captured. Cost: local reads of the hot
- * keys; the rows take one part in {@link #PART} of the state, within {@link #FEWEST_BYTES} and
- * {@link #MAX_BYTES}. Threads: one.
+ * <p>They are rows that runs hold too, as they were captured. Cost: local reads of the hot keys;
+ * the rows take one part in {@link #PART} of the state, within {@link #FEWEST_BYTES} and {@link
+ * #MAX_BYTES}. Threads: one, and a cancelling one that closes the registry.
  */
 final class HotRowsWriter {
     private static final long MAX_BYTES = 2 << 20;
     private static final long FEWEST_BYTES = 4 << 10;
     private static final int PART = 100;
-    private static final int MAX_STATES = 1 << 16;
 
     private final SnapshotView view;
-    private final RunFiles files;
+    private final LongAdder bytesTaken;
+    private final ICloseableRegistry cancel;
 
-    HotRowsWriter(SnapshotView view, RunFiles files) {
+    /**
+     * @param bytesTaken counts the bytes of keys and values
+     */
+    HotRowsWriter(SnapshotView view, LongAdder bytesTaken, ICloseableRegistry cancel) {
         this.view = view;
-        this.files = files;
+        this.bytesTaken = bytesTaken;
+        this.cancel = cancel;
     }
 
-    /** Writes the run; null if there is nothing to write. */
-    @Nullable Placed write() throws IOException {
-        Map<StateView, Integer> numbers = new HashMap<>();
-        List<StateView> states = view.states();
-        states.forEach(state -> numbers.put(state, numbers.size()));
-        if (states.size() > MAX_STATES) {
-            return null;
-        }
-        NavigableMap<byte[], byte[]> rows = new TreeMap<>(Arrays::compareUnsigned);
-        long left = Math.max(FEWEST_BYTES, Math.min(MAX_BYTES, storedBytes(states) / PART));
+    /** The rows by the names of their states. */
+    Map<String, RowBlock> collect() throws IOException {
+        Map<String, SortedMap<byte[], byte[]>> rows = new HashMap<>();
+        long left = Math.max(FEWEST_BYTES, Math.min(MAX_BYTES, storedBytes() / PART));
         for (Iterator<HotRow> hottest = view.hotRows().iterator();
                 left > 0 && hottest.hasNext(); ) {
             HotRow row = hottest.next();
-            files.checkCancelled();
+            if (cancel.isClosed()) {
+                throw new IOException("The checkpoint was cancelled");
+            }
             long bytes = (long) row.key().length + row.value().length;
             if (bytes <= left) {
-                rows.put(key(numbers.getOrDefault(row.state(), 0), row.key()), row.value());
+                rows.computeIfAbsent(
+                                row.state().name(), name -> new TreeMap<>(Arrays::compareUnsigned))
+                        .put(row.key(), row.value());
                 left -= bytes;
+                bytesTaken.add(bytes);
             }
         }
-        if (rows.isEmpty()) {
-            return null;
-        }
-        try (RunWriter writer = files.create()) {
-            rows.forEach(writer::put);
-            return files.finish(writer);
-        }
+        Map<String, RowBlock> blocks = new HashMap<>();
+        rows.forEach((state, hot) -> blocks.put(state, RowBlock.of(hot)));
+        return blocks;
     }
 
-    private static long storedBytes(List<StateView> states) {
+    private long storedBytes() {
         long bytes = 0;
-        for (StateView state : states) {
-            for (Run run : state.layout().runs()) {
+        for (StateView state : view.states()) {
+            List<Run> runs = state.layout().runs();
+            for (Run run : runs) {
                 bytes += run.meta().tableBytes();
             }
         }
         return bytes;
-    }
-
-    private static byte[] key(int state, byte[] key) {
-        byte[] prefixed = new byte[Manifest.HOT_PREFIX_BYTES + key.length];
-        prefixed[0] = (byte) (state >>> 8);
-        prefixed[1] = (byte) state;
-        System.arraycopy(key, 0, prefixed, Manifest.HOT_PREFIX_BYTES, key.length);
-        return prefixed;
     }
 }

@@ -168,7 +168,7 @@ public final class LazySnapshotStrategy<K>
                 keyGroupRange.getEndKeyGroup(),
                 keyGroupPrefixBytes,
                 Map.of(),
-                null,
+                Map.of(),
                 Map.of());
     }
 

@@ -2,17 +2,9 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lazystate.error.Kind;
-import io.lazystate.error.LazyStateException;
-import io.lazystate.error.Where;
-import io.lazystate.metrics.LoadCause;
-import io.lazystate.run.Run;
-import io.lazystate.store.RangedReader;
-import io.lazystate.store.StoredObject;
+import io.lazystate.run.RowBlock;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -24,7 +16,6 @@ import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -75,15 +66,25 @@ class HotRowsTest {
     }
 
     @Test
-    void theyCostOneReadOfFewBytes() throws Exception {
+    void theyComeWithTheManifestAndAreFewBytes() throws Exception {
         try (TestTask task = TestTask.restore(start(all()), List.of(handle))) {
-            assertThat(task.reads().requests()).as("with the manifest").isEqualTo(2);
+            assertThat(task.reads().requests()).isOne();
         }
-        Run hot = new WrittenCheckpoint(handle).manifest().hot();
+        RowBlock hot = new WrittenCheckpoint(handle).manifest().hot().get("value");
         long state =
                 new WrittenCheckpoint(handle)
                         .runs("value").stream().mapToLong(run -> run.meta().tableBytes()).sum();
-        assertThat(hot.meta().tableBytes()).isLessThan(state / 20);
+        assertThat(hot.toBytes().length).isLessThan((int) (state / 20));
+    }
+
+    @ParameterizedTest
+    @EnumSource(LoadingMode.class)
+    void theyAreAtHandInEveryMode(LoadingMode mode) throws Exception {
+        config.set(LazyStateOptions.LOADING_MODE, mode);
+        try (TestTask task = TestTask.restore(start(all()), List.of(handle))) {
+            assertThat(task.metrics().hotRowsLoaded().sum()).isGreaterThanOrEqualTo(HOT_KEYS);
+            assertHotWithoutFault(task, 1);
+        }
     }
 
     @ParameterizedTest
@@ -92,81 +93,12 @@ class HotRowsTest {
         config.set(LazyStateOptions.LOADING_MODE, mode);
         KeyedStateHandle next;
         try (TestTask task = TestTask.restore(start(all()), List.of(handle))) {
-            awaitHotRows(task);
             next = task.checkpoint(3, jobManager);
         }
         config.set(LazyStateOptions.LOADING_MODE, LoadingMode.HYBRID);
         try (TestTask task = TestTask.restore(start(all()), List.of(next))) {
             assertHotWithoutFault(task, 1);
             assertThat(task.metrics().faults().sum()).isZero();
-        }
-    }
-
-    @Test
-    void modeLazyRunsBeforeTheyAreHere() throws Exception {
-        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.LAZY);
-        HeldRun held = new HeldRun(new WrittenCheckpoint(handle).manifest().hot());
-        try (TestTask task = TestTask.restore(start(all(), held), List.of(handle))) {
-            assertThat(task.metrics().hotRowsLoaded().sum()).isZero();
-            task.key(0);
-            task.state(VALUE).update(value(0, 2));
-            held.letPass();
-            awaitHotRows(task);
-            assertThat(task.state(VALUE).value()).isEqualTo(value(0, 2));
-            task.key(1);
-            assertThat(task.state(VALUE).value()).isEqualTo(value(1, 1));
-            assertThat(task.metrics().faults().sum()).isZero();
-            assertThat(task.metrics().bytes(LoadCause.WARM_UP).sum()).isPositive();
-            assertThat(task.metrics().bytes(LoadCause.PRELOAD).sum()).isZero();
-        }
-    }
-
-    @Test
-    @Timeout(120)
-    void thoseThatComeAfterACheckpointHideNothingThatWasWritten() throws Exception {
-        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.LAZY);
-        HeldRun held = new HeldRun(new WrittenCheckpoint(handle).manifest().hot());
-        KeyedStateHandle next;
-        try (TestTask task = TestTask.restore(start(all(), held), List.of(handle))) {
-            task.key(0);
-            task.state(VALUE).update(value(0, 2));
-            held.awaitRead();
-            long id = 3;
-            next = task.checkpoint(id, jobManager);
-            held.letPass();
-            while (new WrittenCheckpoint(next).manifest().hot() == null) { // the row that was hot
-                next = task.checkpoint(++id, jobManager);
-            }
-            assertThat(task.metrics().hotRowsLoaded().sum()).as("too old").isZero();
-            task.key(0);
-            assertThat(task.state(VALUE).value()).isEqualTo(value(0, 2));
-        }
-        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.HYBRID);
-        try (TestTask task = TestTask.restore(start(all()), List.of(next))) {
-            task.key(0);
-            assertThat(task.state(VALUE).value()).isEqualTo(value(0, 2));
-        }
-    }
-
-    @Test
-    @Timeout(60)
-    void aTaskThatEndsDoesNotWaitForThem() throws Exception {
-        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.LAZY);
-        HeldRun held = new HeldRun(new WrittenCheckpoint(handle).manifest().hot());
-        try (TestTask task = TestTask.restore(start(all(), held), List.of(handle))) {
-            held.awaitRead();
-            assertThat(task.metrics().hotRowsLoaded().sum()).isZero();
-        }
-        assertThat(held.interrupted).isTrue();
-    }
-
-    /** The task takes them at one of its next accesses. */
-    private static void awaitHotRows(TestTask task) throws Exception {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
-        while (task.metrics().hotRowsLoaded().sum() == 0) {
-            assertThat(System.nanoTime()).as("waited in vain").isLessThan(end);
-            task.database().settle();
-            Thread.onSpinWait();
         }
     }
 
@@ -233,77 +165,12 @@ class HotRowsTest {
         }
     }
 
-    @Test
-    void aDamagedRunOfThemHarmsNothing() throws Exception {
-        Run hot = new WrittenCheckpoint(handle).manifest().hot();
-        Damage.FLIPPED.apply(
-                WrittenCheckpoint.file(hot.object().handle()),
-                hot.offset() + hot.pageTable().page(0).length() / 2);
-        try (TestTask task = TestTask.restore(start(all()), List.of(handle))) {
-            assertThat(task.metrics().hotRowsLoaded().sum()).isZero();
-            for (long key = 0; key < HOT_KEYS; key++) {
-                task.key(key);
-                assertThat(task.state(VALUE).value()).isEqualTo(value(key, 1));
-            }
-        }
-    }
-
     private static KeyGroupRange all() {
         return KeyGroupRange.of(0, TestTask.MAX_PARALLELISM - 1);
     }
 
     private TestTask.Start start(KeyGroupRange keyGroups) {
         return new TestTask.Start(checkpoints, config, keyGroups, store -> store);
-    }
-
-    private TestTask.Start start(KeyGroupRange keyGroups, HeldRun held) {
-        return new TestTask.Start(checkpoints, config, keyGroups, held::before);
-    }
-
-    /** Reads one run's table, and keeps it back until it is let pass. */
-    private static final class HeldRun {
-        private final Run run;
-        private final CountDownLatch pass = new CountDownLatch(1);
-        private final CountDownLatch read = new CountDownLatch(1);
-        private volatile boolean interrupted;
-
-        HeldRun(Run run) {
-            this.run = run;
-        }
-
-        void letPass() {
-            pass.countDown();
-        }
-
-        /** Returns when the table was read. */
-        void awaitRead() throws InterruptedException {
-            assertThat(read.await(60, TimeUnit.SECONDS)).isTrue();
-        }
-
-        RangedReader before(RangedReader store) {
-            return new RangedReader() {
-                @Override
-                public byte[] read(StoredObject object, long offset, int length) {
-                    if (!object.name().equals(run.object().name()) || offset != run.offset()) {
-                        return store.read(object, offset, length);
-                    }
-                    byte[] bytes = store.read(object, offset, length);
-                    read.countDown();
-                    try {
-                        assertThat(pass.await(60, TimeUnit.SECONDS)).isTrue();
-                    } catch (InterruptedException e) {
-                        interrupted = true;
-                        throw new LazyStateException(Kind.CLOSED, Where.NOWHERE, "stopped", e);
-                    }
-                    return bytes;
-                }
-
-                @Override
-                public int download(StoredObject object, long offset, long length, Path file) {
-                    return store.download(object, offset, length, file);
-                }
-            };
-        }
     }
 
     private static String value(long key, int version) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lazystate.error.Where;
 import io.lazystate.run.Page;
 import io.lazystate.run.PageRef;
+import io.lazystate.run.RowBlock;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
 import io.lazystate.store.RangedReader;
@@ -16,9 +17,12 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -57,7 +61,7 @@ class GoldenFilesTest {
                 .containsExactly("base", "delta");
         assertThat(orders.runs().stream().map(run -> run.pageTable() != null))
                 .containsExactly(false, false, true);
-        assertThat(manifest.hot()).isNull();
+        assertThat(manifest.hot()).isEmpty();
     }
 
     @Test
@@ -69,8 +73,7 @@ class GoldenFilesTest {
         assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
         assertThat(manifest.states().get("orders").runs()).hasSize(3);
         assertThat(manifest.heat()).isEmpty();
-        assertThat(rows(manifest.hot()))
-                .containsExactly("key-010=", "key-020 removed", "key-040=new");
+        assertThat(manifest.hot()).as("not read any more").isEmpty();
     }
 
     @Test
@@ -82,9 +85,24 @@ class GoldenFilesTest {
         assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
         List<Extent> orders = manifest.states().get("orders").extents();
         assertThat(manifest.heat()).containsOnly(Map.entry(orders.get(1), 255));
+        assertThat(manifest.hot()).as("not read any more").isEmpty();
+    }
+
+    @Test
+    void version4ManifestIsReadable() throws IOException {
+        byte[] bytes = resource("manifest-v4.bin");
+
+        Manifest manifest = ManifestCodec.decode(bytes, GoldenFilesTest::stored, WHERE);
+
+        assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
+        List<Extent> orders = manifest.states().get("orders").extents();
+        assertThat(manifest.heat()).containsOnly(Map.entry(orders.get(1), 255));
         assertThat(ManifestCodec.encode(manifest, Long.MAX_VALUE)).isEqualTo(bytes);
-        assertThat(rows(manifest.hot()))
-                .containsExactly("key-010=", "key-020 removed", "key-040=new");
+        assertThat(manifest.hot()).containsOnlyKeys("orders");
+        RowBlock hot = manifest.hot().get("orders");
+        assertThat(hot.size()).isEqualTo(2);
+        assertThat(hot.value(hot.find(key(10)))).isEmpty();
+        assertThat(hot.value(hot.find(key(40)))).isEqualTo("new".getBytes(US_ASCII));
     }
 
     @Test
@@ -104,7 +122,9 @@ class GoldenFilesTest {
     void writeFiles() throws IOException {
         Manifest first =
                 ManifestCodec.decode(resource("manifest-v1.bin"), GoldenFilesTest::stored, WHERE);
-        Run hot = first.states().get("orders").extents().get(0).deltas().get(0);
+        SortedMap<byte[], byte[]> hot = new TreeMap<>(Arrays::compareUnsigned);
+        hot.put(key(10), new byte[0]);
+        hot.put(key(40), "new".getBytes(US_ASCII));
         Manifest manifest =
                 new Manifest(
                         first.stateMetadata(),
@@ -112,10 +132,10 @@ class GoldenFilesTest {
                         first.lastKeyGroup(),
                         first.keyGroupPrefixBytes(),
                         first.states(),
-                        hot,
+                        Map.of("orders", RowBlock.of(hot)),
                         Map.of(first.states().get("orders").extents().get(1), 255));
         Files.write(
-                Path.of(System.getProperty("golden.write"), "manifest-v3.bin"),
+                Path.of(System.getProperty("golden.write"), "manifest-v4.bin"),
                 ManifestCodec.encode(manifest, Long.MAX_VALUE));
     }
 

@@ -166,12 +166,12 @@ class ManifestCodecTest {
     @Test
     void newerVersionIsIncompatible() {
         byte[] bytes = ManifestCodec.encode(random(2), 0);
-        bytes[4] = 4;
+        bytes[4] = 5;
         sign(bytes);
 
         LazyStateException e = assertFails(bytes, Kind.INCOMPATIBLE);
 
-        assertThat(e).hasMessageContaining("version 4").hasMessageContaining("release");
+        assertThat(e).hasMessageContaining("version 5").hasMessageContaining("release");
     }
 
     @Test
@@ -278,7 +278,7 @@ class ManifestCodecTest {
                 cold.lastKeyGroup(),
                 cold.keyGroupPrefixBytes(),
                 cold.states(),
-                null,
+                Map.of("", Samples.rows(random, 1 + random.nextInt(200))),
                 heat);
     }
 

@@ -2,6 +2,7 @@ package io.lazystate.manifest;
 
 import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
+import io.lazystate.run.RowBlock;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunMeta;
 import io.lazystate.store.StoredObject;
@@ -11,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 
@@ -83,7 +85,19 @@ final class Samples {
     }
 
     static Manifest manifest(Map<String, StateLayout> states) {
-        return new Manifest(key(1, 2, 3), 16, 31, 1, new LinkedHashMap<>(states), null, Map.of());
+        return new Manifest(
+                key(1, 2, 3), 16, 31, 1, new LinkedHashMap<>(states), Map.of(), Map.of());
+    }
+
+    /** Rows with distinct keys; about every tenth value is empty. */
+    static RowBlock rows(Random random, int count) {
+        TreeMap<byte[], byte[]> rows = new TreeMap<>(Arrays::compareUnsigned);
+        while (rows.size() < count) {
+            byte[] key = new byte[random.nextInt(20)];
+            random.nextBytes(key);
+            rows.put(key, new byte[random.nextInt(10) == 0 ? 0 : random.nextInt(300)]);
+        }
+        return RowBlock.of(rows);
     }
 
     private static Extent randomExtent(

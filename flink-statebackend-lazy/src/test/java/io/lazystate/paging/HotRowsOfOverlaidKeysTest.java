@@ -4,6 +4,7 @@ import static io.lazystate.paging.HeapRuns.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.RowBlock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -52,7 +53,7 @@ class HotRowsOfOverlaidKeysTest {
         for (String key : List.of("a", "b", "c", "d", "e")) {
             rows.put(bytes(key), bytes("old"));
         }
-        state.setHotRows(new HotRows(rows));
+        state.setHotRows(HotRows.NONE.with(RowBlock.of(rows)));
     }
 
     @AfterEach

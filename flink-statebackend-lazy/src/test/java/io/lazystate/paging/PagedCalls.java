@@ -14,6 +14,7 @@ import io.lazystate.loading.Room;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.run.RowBlock;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.OneCopy;
@@ -146,7 +147,7 @@ final class PagedCalls implements AutoCloseable {
         if (evicts) {
             NavigableMap<byte[], byte[]> hot = new TreeMap<>(table.rows);
             hot.keySet().removeIf(key -> evictions.nextBoolean());
-            db.addHotRows(table.name, hot);
+            db.addHotRows(table.name, RowBlock.of(hot));
         }
     }
 
