@@ -84,7 +84,10 @@ public final class NamedRows {
     public Loaded load(List<Prefix> wanted, LongSupplier nanosLeft) {
         List<Prefix> cold = wanted.stream().filter(prefix -> coldState(prefix) != null).toList();
         Progress progress = new Progress();
-        await(loader.prefetchPageTables(runs(cold), LoadCause.PRELOAD), nanosLeft, progress);
+        await(
+                loader.indexes().prefetchPageTables(runs(cold), LoadCause.PRELOAD),
+                nanosLeft,
+                progress);
         int next = 0;
         while (next < cold.size() && !progress.expired && hasRoom(progress)) {
             Set<PageId> pages = new LinkedHashSet<>();

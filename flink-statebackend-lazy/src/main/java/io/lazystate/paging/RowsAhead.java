@@ -69,7 +69,7 @@ public final class RowsAhead {
 
     private void fetch(List<PageId> wave) {
         Arrival unused = loader.prefetch(wave, LoadCause.PREFETCH);
-        loader.prefetchFilters(wave);
+        loader.indexes().prefetchFilters(wave);
     }
 
     private void want(PageId page, PageTable table) {
@@ -152,7 +152,7 @@ public final class RowsAhead {
             }
             if (loader.roomAhead() > wantedBytes) {
                 for (PageId page : atHand.takeMissed()) {
-                    RowsAhead.this.want(page, loader.pageTable(page.run()));
+                    RowsAhead.this.want(page, loader.indexes().pageTable(page.run()));
                 }
             } else {
                 atHand.takeMissed();
@@ -171,13 +171,14 @@ public final class RowsAhead {
         if (here != null) {
             pages.in(here).forEach(page -> want(page, here));
         } else {
-            loader.withPageTable(
-                    run,
-                    table -> {
-                        if (loader.roomAhead() > 0) {
-                            fetch(pages.in(table));
-                        }
-                    });
+            loader.indexes()
+                    .withPageTable(
+                            run,
+                            table -> {
+                                if (loader.roomAhead() > 0) {
+                                    fetch(pages.in(table));
+                                }
+                            });
         }
     }
 

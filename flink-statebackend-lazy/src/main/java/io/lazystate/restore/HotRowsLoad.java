@@ -70,7 +70,7 @@ final class HotRowsLoad {
                                 executor.submit(
                                         cause,
                                         bytes,
-                                        () -> loader.readPages(hot, 0, pages, cause))));
+                                        () -> loader.reads().pages(hot, 0, pages, cause))));
             }
         }
         return load;
