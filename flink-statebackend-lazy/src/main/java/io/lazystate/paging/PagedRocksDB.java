@@ -8,16 +8,11 @@ import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
-import io.lazystate.store.StoredObject;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -64,6 +59,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Thread taskThread = Thread.currentThread();
     private final StateRegistry states = new StateRegistry();
     private final Overlay overlay;
+    private final LocalRows local;
     private final ColdReader cold;
     private final Linker linker;
     private final RowsAhead ahead;
@@ -76,10 +72,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Residency residency;
     private final StaleRows stale;
     private final StampedLock moves;
+    private final Checkpoints checkpoints;
     private boolean unused = true;
     private boolean tracksWrites;
     private volatile long holdBackNanos;
-    private long cuts;
 
     /**
      * @param opened taken over: closed with this one, and not to be used on its own
@@ -91,12 +87,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.raw = opened;
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
+        this.local = new LocalRows(opened, overlay);
         this.cold = new ColdReader(context.loader(), context.metrics());
         this.stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
                 new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
+        this.checkpoints = new Checkpoints(this, states, overlay, local, hotKeys, residency);
         this.ahead =
                 new RowsAhead(
                         this,
@@ -222,7 +220,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
             throws RocksDBException {
         int extent = map.indexOf(key);
-        Lookup row = localRow(state, map, extent, key, options);
+        Lookup row = local.find(state, map, extent, key, options);
         if (row != null) {
             return row.value();
         }
@@ -233,23 +231,6 @@ public final class PagedRocksDB extends GuardedRocksDB {
         }
         row = findCold(state, map.extent(extent), key);
         return row == null ? null : row.value();
-    }
-
-    /** What the local database says of a key; null if its extent is cold and it says nothing. */
-    private @Nullable Lookup localRow(
-            PagedState state, ExtentMap map, int extent, byte[] key, @Nullable ReadOptions options)
-            throws RocksDBException {
-        if (!map.isResident(extent)) {
-            Lookup row = overlay.get(state, key, options);
-            if (row != null || !map.isLocal(extent)) {
-                return row;
-            }
-        }
-        byte[] value =
-                options == null
-                        ? raw.get(state.handle(), key)
-                        : raw.get(state.handle(), options, key);
-        return value == null ? Lookup.REMOVED : new Lookup(value);
     }
 
     private @Nullable Lookup findCold(PagedState state, Extent extent, byte[] key) {
@@ -426,76 +407,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
         raw.releaseSnapshot(snapshot);
     }
 
-    /** Captures the database for a checkpoint. Cost: milliseconds, no I/O. Task thread. */
-    public SnapshotView capture() {
-        Snapshot snapshot = getSnapshot();
-        ReadOptions options = new ReadOptions().setSnapshot(snapshot);
-        long cut = ++cuts;
-        List<StateView> views = new ArrayList<>();
-        SnapshotView view = new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
-        try {
-            for (PagedState state : states.all()) {
-                views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
-            }
-            overlay.rotate(cut);
-            return view;
-        } catch (RuntimeException e) { // a change log had to spill, and the disk is full
-            view.close();
-            throw e;
-        } catch (RocksDBException e) {
-            view.close();
-            throw Natives.failed(Where.NOWHERE, "beginning anew with the overlay", e);
-        }
-    }
-
-    /**
-     * Builds further checkpoints on a completed one. Task thread.
-     *
-     * @param layouts what the checkpoint wrote, by the views it was captured with
-     */
-    public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
-        settle();
-        Map<PagedState, StateLayout> known = new HashMap<>();
-        layouts.forEach(
-                (stateView, layout) -> {
-                    if (states.contains(stateView.state())) {
-                        StateLayout old = stateView.state().map().layout();
-                        context.loader().heat().carry(old, layout);
-                        known.put(stateView.state(), layout);
-                    }
-                });
-        residency.adopt(known, view.cut());
-    }
-
-    /** The files that live extents and open views need: every new checkpoint refers to them. */
-    public Set<StoredObject> objectsInUse() {
-        Set<StoredObject> objects = new LinkedHashSet<>();
-        states.all().forEach(state -> objects.addAll(state.map().layout().objects()));
-        captures.addObjects(objects);
-        linker.addPinned(objects);
-        return objects;
-    }
-
-    /** The newest local row of a key that was changed: never a page. */
-    byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
-            throws RocksDBException {
-        Lookup row = localRow(state, map, map.indexOf(key), key, options);
-        if (row == null) {
-            throw new LazyStateException(
-                    Kind.INTERNAL,
-                    where(state),
-                    "A changed key of a cold extent has no overlay row; the checkpoint is not"
-                            + " written; report this",
-                    null);
-        }
-        return row.value();
-    }
-
-    /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
-    byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
-            throws RocksDBException {
-        Lookup row = localRow(state, map, map.indexOf(key), key, options);
-        return row == null ? state.hotRows().get(key) : row.value();
+    /** Where checkpoints begin and end. */
+    public Checkpoints checkpoints() {
+        return checkpoints;
     }
 
     // ------------------------------------------------------------------ residency
@@ -583,7 +497,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     /** Makes extents cold, or lets them become so with the next checkpoint. Task thread. */
     public void evict(List<Evictable> victims) {
-        residency.evict(victims, cuts + 1);
+        residency.evict(victims);
     }
 
     /** Makes the extents of a state that leave resident again. Task thread. */

@@ -4,12 +4,14 @@ import io.lazystate.error.Where;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Run;
+import io.lazystate.store.StoredObject;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.Predicate;
@@ -43,6 +45,9 @@ final class Residency {
 
     private boolean asRestored = true;
     private volatile long adopted;
+
+    /** Intervals of changes that have ended; the one with the next number is running. */
+    private long cuts;
 
     Residency(
             StateRegistry states,
@@ -190,12 +195,8 @@ final class Residency {
         return found;
     }
 
-    /**
-     * Evicts extents; none while something is being fetched, which would be outdated.
-     *
-     * @param interval of changes that is running
-     */
-    void evict(List<Evictable> victims, long interval) {
+    /** Evicts extents; none while something is being fetched, which would be outdated. */
+    void evict(List<Evictable> victims) {
         Map<PagedState, BitSet> byState = new HashMap<>();
         for (Evictable victim : victims) {
             PagedState state = states.named(victim.state());
@@ -207,19 +208,18 @@ final class Residency {
             }
         }
         try {
-            linker.ifNothingIsPinned(
-                    () -> byState.forEach((state, extents) -> evict(state, extents, interval)));
+            linker.ifNothingIsPinned(() -> byState.forEach(this::evict));
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "evicting", e);
         }
     }
 
-    private void evict(PagedState state, BitSet extents, long interval) {
+    private void evict(PagedState state, BitSet extents) {
         BitSet clean = new BitSet();
         extents.stream().filter(state::isClean).forEach(clean::set);
         long stamp = moves.writeLock();
         try {
-            state.setMap(state.map().withLeaving(extents, interval));
+            state.setMap(state.map().withLeaving(extents, cuts + 1));
             becomeCold(state, clean);
         } finally {
             moves.unlockWrite(stamp);
@@ -233,6 +233,19 @@ final class Residency {
         state.setMap(state.map().withCold(extents));
     }
 
+    // ------------------------------------------------------------------ checkpoints
+
+    /** Ends the running interval of changes with a capture; returns its number. */
+    long cut() {
+        return ++cuts;
+    }
+
+    /** Adds the files that open views, and whoever fetches whole extents, may need. */
+    void addPinned(Set<StoredObject> objects) {
+        captures.addObjects(objects);
+        linker.addPinned(objects);
+    }
+
     /**
      * Goes on from a completed checkpoint.
      *
@@ -240,6 +253,8 @@ final class Residency {
      */
     void adopt(Map<PagedState, StateLayout> layouts, long cut) {
         asRestored = false;
+        layouts.forEach(
+                (state, layout) -> context.loader().heat().carry(state.map().layout(), layout));
         // A joined extent is resident as a whole.
         layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
         long stamp = moves.writeLock();

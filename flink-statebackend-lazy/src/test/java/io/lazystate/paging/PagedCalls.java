@@ -310,7 +310,7 @@ final class PagedCalls implements AutoCloseable {
             rows.put(table.name, new TreeMap<>(table.rows));
             changes.put(table.name, changed);
         }
-        captured = new Captured(db.capture(), rows, changes);
+        captured = new Captured(db.checkpoints().capture(), rows, changes);
     }
 
     /** Compares what was captured, and goes on from it, or gives it up. */
@@ -339,7 +339,7 @@ final class PagedCalls implements AutoCloseable {
             written.put(state, StateLayout.of(extents));
         }
         if (random.nextBoolean()) {
-            db.adopt(captured.view(), written);
+            db.checkpoints().adopt(captured.view(), written);
             for (Table table : tables) {
                 NavigableMap<byte[], byte[]> saved = captured.rows().get(table.name);
                 table.changed.removeIf(key -> Arrays.equals(saved.get(key), table.rows.get(key)));
