@@ -16,9 +16,7 @@ import java.util.NavigableMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
-import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
@@ -26,7 +24,6 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.CompactionStyle;
-import org.rocksdb.MutableDBOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -52,8 +49,6 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Heap bytes of one state's change log; what changes beyond is spilled. */
     private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
 
-    private static final long LOOK_FOR_FILES_MICROS = TimeUnit.SECONDS.toMicros(5);
-
     private final RocksDB raw;
     private final PagingContext context;
     private final Thread taskThread = Thread.currentThread();
@@ -70,12 +65,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
     private final Residency residency;
-    private final StaleRows stale;
     private final StampedLock moves;
     private final Checkpoints checkpoints;
+    private final LocalSpace space;
     private boolean unused = true;
-    private boolean tracksWrites;
-    private volatile long holdBackNanos;
 
     /**
      * @param opened taken over: closed with this one, and not to be used on its own
@@ -89,11 +82,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
         this.local = new LocalRows(opened, overlay);
         this.cold = new ColdReader(context.loader(), context.metrics());
-        this.stale = new StaleRows(opened, captures);
+        StaleRows stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
                 new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
+        this.space = new LocalSpace(opened, states, overlay, linker, residency, context.metrics());
         this.checkpoints = new Checkpoints(this, states, overlay, local, hotKeys, residency);
         this.ahead =
                 new RowsAhead(
@@ -128,12 +122,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * Takes a column family of the opened database in; all its rows are resident, none is saved.
      */
     public void register(ColumnFamilyHandle family, String name) {
-        PagedState state =
-                states.add(
-                        family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
-        if (tracksWrites) {
-            state.trackWrites();
-        }
+        states.add(family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
     }
 
     /** Sets where the rows of a restored state lie: its extents are cold from now on. */
@@ -331,7 +320,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
             throws RocksDBException {
         use();
-        holdBack();
+        space.holdBack();
         PagedState state = states.of(family);
         ExtentMap map = state.map();
         if (map.isResident(key)) {
@@ -356,7 +345,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (batch.count() == 0) {
             return;
         }
-        holdBack();
+        space.holdBack();
         byte[] data = batch.data();
         if (states.allResident()) {
             WriteBatchReader.read(data, new BatchLog(states));
@@ -385,7 +374,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     private PagedState written(ColumnFamilyHandle family, byte[] key) {
         use();
-        holdBack();
+        space.holdBack();
         PagedState state = states.of(family);
         state.log(key);
         return state;
@@ -457,101 +446,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
         }
     }
 
-    // ------------------------------------------------------------------ eviction
-
-    /** How many bytes of rows written to cold extents are given back together, at least. */
-    public void setGenerationBytes(long bytes) {
-        overlay.setGenerationBytes(bytes);
-    }
-
-    /**
-     * Makes eviction possible. Before the first write.
-     *
-     * @throws RocksDBException if the local database refuses an option
-     */
-    public void trackWrites() throws RocksDBException {
-        tracksWrites = true;
-        // What a compaction wrote of a column family that was dropped meanwhile is found only when
-        // the directory is looked through: by default every six hours.
-        raw.setDBOptions(
-                MutableDBOptions.builder()
-                        .setDeleteObsoleteFilesPeriodMicros(LOOK_FOR_FILES_MICROS)
-                        .build());
-        states.all().forEach(PagedState::trackWrites);
-    }
-
     /** Has something done by the task thread at its next access. */
     public void atNextAccess(Runnable work) {
         residency.ask(work);
     }
 
-    /** Another number with each checkpoint that is built upon. Threads: any. */
-    public long adopted() {
-        return residency.adopted();
-    }
-
-    /** The extents of these states that can be evicted. Task thread. */
-    public List<Evictable> evictable(Predicate<String> ofStates) {
-        return residency.evictable(ofStates);
-    }
-
-    /** Makes extents cold, or lets them become so with the next checkpoint. Task thread. */
-    public void evict(List<Evictable> victims) {
-        residency.evict(victims);
-    }
-
-    /** Makes the extents of a state that leave resident again. Task thread. */
-    public void recall(String name) {
-        PagedState state = states.named(name);
-        if (state != null) {
-            residency.recall(state);
-        }
-    }
-
-    /**
-     * Gives space back of rows written to cold extents, if the last checkpoint has them. Task
-     * thread.
-     *
-     * @param wantedBytes about; what was written longest ago goes first
-     * @return bytes that were given back
-     */
-    public long shrinkOverlay(double wantedBytes) {
-        return residency.shrinkOverlay(wantedBytes);
-    }
-
-    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
-    public boolean isStale(ColdExtent extent) {
-        PagedState state = states.named(extent.state());
-        return state != null && stale.overlaps(state, extent.extent());
-    }
-
-    /** How long each write of the task waits, to keep the local disk from filling up. */
-    public void holdBackWrites(long nanos) {
-        holdBackNanos = nanos;
-    }
-
-    private void holdBack() {
-        long nanos = holdBackNanos;
-        if (nanos > 0 && Thread.currentThread() == taskThread) {
-            LockSupport.parkNanos(nanos);
-            context.metrics().heldBackNanos().add(nanos);
-        }
-    }
-
-    /** What this database takes up on the local disk. Threads: any. */
-    public LocalBytes localBytes() {
-        return linker.localBytes(overlay);
-    }
-
-    /**
-     * Gives space of evicted extents back to the disk.
-     *
-     * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
-     *
-     * @throws LazyStateException UNAVAILABLE if the local database fails
-     */
-    public void reclaim() {
-        linker.reclaim();
+    /** The space it takes up on the local disk. */
+    public LocalSpace localSpace() {
+        return space;
     }
 
     /** Registers what this database counts. */

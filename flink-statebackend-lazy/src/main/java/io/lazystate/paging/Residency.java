@@ -1,6 +1,7 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.Where;
+import io.lazystate.loading.ColdExtent;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Run;
@@ -25,7 +26,7 @@ import org.rocksdb.RocksDBException;
  * <p>A resident extent whose runs are known to hold all that was written to it becomes cold at
  * once. Any other leaves: what is written to it from now on goes to the overlay, and it becomes
  * cold with the first checkpoint that was captured after that, since this one has all its rows.
- * Threads: the task thread, but for {@link #ask}. Cost: evicting moves no row.
+ * Threads: the task thread; others where it is said. Cost: evicting moves no row.
  */
 final class Residency {
     private final StateRegistry states;
@@ -75,7 +76,7 @@ final class Residency {
         return due || linker.hasLinked();
     }
 
-    /** Has something done by the task thread at its next access. */
+    /** Has something done by the task thread at its next access. Threads: any. */
     void ask(Runnable work) {
         errands.add(work);
         due = true;
@@ -233,6 +234,12 @@ final class Residency {
         state.setMap(state.map().withCold(extents));
     }
 
+    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
+    boolean isStale(ColdExtent extent) {
+        PagedState state = states.named(extent.state());
+        return state != null && stale.overlaps(state, extent.extent());
+    }
+
     // ------------------------------------------------------------------ checkpoints
 
     /** Ends the running interval of changes with a capture; returns its number. */
@@ -289,7 +296,7 @@ final class Residency {
         }
     }
 
-    /** The cut of the checkpoint that was adopted last; 0 if there is none. */
+    /** The cut of the checkpoint that was adopted last; 0 if there is none. Threads: any. */
     long adopted() {
         return adopted;
     }

@@ -127,8 +127,8 @@ final class PagedCalls implements AutoCloseable {
                                 Pressure.NONE),
                         Room.ENDLESS);
         if (evicts) {
-            db.trackWrites();
-            db.setGenerationBytes(1);
+            db.localSpace().trackWrites();
+            db.localSpace().setGenerationBytes(1);
         }
         for (Table table : tables) {
             restore(table);
@@ -253,20 +253,20 @@ final class PagedCalls implements AutoCloseable {
 
     private void evict() {
         db.settle();
-        List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
+        List<Evictable> victims = new ArrayList<>(db.localSpace().evictable(state -> true));
         victims.removeIf(victim -> evictions.nextInt(3) == 0);
-        db.evict(victims);
+        db.localSpace().evict(victims);
         if (evictions.nextInt(8) == 0) {
-            db.recall(tables.get(evictions.nextInt(tables.size())).name);
+            db.localSpace().recall(tables.get(evictions.nextInt(tables.size())).name);
         }
     }
 
     private void reclaim() {
         if (evictions.nextBoolean()) {
-            db.reclaim();
+            db.localSpace().reclaim();
         }
         if (evictions.nextBoolean()) {
-            db.atNextAccess(() -> db.shrinkOverlay(Double.MAX_VALUE));
+            db.atNextAccess(() -> db.localSpace().shrinkOverlay(Double.MAX_VALUE));
         }
     }
 
