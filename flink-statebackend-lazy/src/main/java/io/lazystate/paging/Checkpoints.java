@@ -25,7 +25,7 @@ public final class Checkpoints {
     private final PagedRocksDB db;
     private final StateRegistry states;
     private final Overlay overlay;
-    private final LocalRows rows;
+    private final RowReader reader;
     private final HotKeys hotKeys;
     private final Residency residency;
 
@@ -33,13 +33,13 @@ public final class Checkpoints {
             PagedRocksDB db,
             StateRegistry states,
             Overlay overlay,
-            LocalRows rows,
+            RowReader reader,
             HotKeys hotKeys,
             Residency residency) {
         this.db = db;
         this.states = states;
         this.overlay = overlay;
-        this.rows = rows;
+        this.reader = reader;
         this.hotKeys = hotKeys;
         this.residency = residency;
     }
@@ -53,7 +53,7 @@ public final class Checkpoints {
         SnapshotView view = new SnapshotView(db, snapshot, options, cut, views, hotKeys.all());
         try {
             for (PagedState state : states.all()) {
-                views.add(new StateView(db, rows, state, state.map(), options, state.cut(cut)));
+                views.add(new StateView(reader, state, state.map(), options, state.cut(cut)));
             }
             overlay.rotate(cut);
             return view;

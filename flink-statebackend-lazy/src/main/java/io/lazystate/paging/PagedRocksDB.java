@@ -5,11 +5,8 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.Pressure;
-import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
-import io.lazystate.run.Lookup;
 import java.nio.charset.StandardCharsets;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -17,7 +14,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.StampedLock;
-import java.util.function.ToLongFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
 import org.jspecify.annotations.Nullable;
@@ -54,8 +50,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Thread taskThread = Thread.currentThread();
     private final StateRegistry states = new StateRegistry();
     private final Overlay overlay;
-    private final LocalRows local;
-    private final ColdReader cold;
+    private final RowReader reader;
     private final Linker linker;
     private final RowsAhead ahead;
     private final HotKeys hotKeys = new HotKeys();
@@ -80,18 +75,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.raw = opened;
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
-        this.local = new LocalRows(opened, overlay);
-        this.cold = new ColdReader(context.loader(), context.metrics());
+        this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
         StaleRows stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
                 new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
         this.space = new LocalSpace(opened, states, overlay, linker, residency, context.metrics());
-        this.checkpoints = new Checkpoints(this, states, overlay, local, hotKeys, residency);
+        this.checkpoints = new Checkpoints(this, states, overlay, reader, hotKeys, residency);
         this.ahead =
                 new RowsAhead(
-                        this,
+                        reader,
                         states,
                         context.loader(),
                         new AtHandReader(context.loader(), context.metrics()));
@@ -175,7 +169,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
         while (true) {
             long stamp = moves.tryOptimisticRead();
             ExtentMap map = state.map();
-            byte[] value = map.allResident() ? raw.get(family, key) : get(state, map, key, null);
+            byte[] value =
+                    map.allResident() ? raw.get(family, key) : reader.get(state, map, key, null);
             if (moves.validate(stamp)) {
                 return value;
             }
@@ -202,32 +197,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return get(family, key);
         }
         PagedState state = states.of(family);
-        return get(state, captures.mapOf(state, snapshot), key, options);
-    }
-
-    private byte @Nullable [] get(
-            PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
-            throws RocksDBException {
-        int extent = map.indexOf(key);
-        Lookup row = local.find(state, map, extent, key, options);
-        if (row != null) {
-            return row.value();
-        }
-        byte[] hot = state.hotRows().get(key);
-        if (hot != null) {
-            context.metrics().hotReads().increment();
-            return hot.clone();
-        }
-        row = findCold(state, map.extent(extent), key);
-        return row == null ? null : row.value();
-    }
-
-    private @Nullable Lookup findCold(PagedState state, Extent extent, byte[] key) {
-        try {
-            return cold.find(extent, key);
-        } catch (LazyStateException e) {
-            throw inState(state, e);
-        }
+        return reader.get(state, captures.mapOf(state, snapshot), key, options);
     }
 
     @Override
@@ -241,39 +211,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
         PagedState state = states.of(family);
         Snapshot snapshot = options.snapshot();
         if (snapshot != null) {
-            return iterator(state, captures.mapOf(state, snapshot), options);
+            return reader.iterator(state, captures.mapOf(state, snapshot), options);
         }
         while (true) { // extent map and overlay have to be of one moment
             long stamp = moves.tryOptimisticRead();
-            RocksIterator iterator = iterator(state, state.map(), options);
+            RocksIterator iterator = reader.iterator(state, state.map(), options);
             if (moves.validate(stamp)) {
                 return iterator;
             }
             iterator.close();
             Thread.onSpinWait();
         }
-    }
-
-    RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
-        return iterator(state, map, options, cold);
-    }
-
-    /** An iterator of the task thread that ends, with an exception, at a page that is not here. */
-    RocksIterator iteratorAtHand(PagedState state, AtHandReader atHand) {
-        return iterator(state, state.map(), readOptions, atHand);
-    }
-
-    private RocksIterator iterator(
-            PagedState state, ExtentMap map, ReadOptions options, ColdReader reader) {
-        RocksIterator main = raw.newIterator(state.handle(), options);
-        if (map.allResident()) {
-            return main;
-        }
-        Overlay.Rows overlaid = overlay.rows(state, options);
-        PagedIterator iterator =
-                new PagedIterator(this, state, map, main, overlaid, reader, captures);
-        captures.add(iterator, map);
-        return iterator;
     }
 
     /** Where rows are named that will be read soon. */
@@ -284,7 +232,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Where rows are named that are wanted from the start. */
     public NamedRows namedRows() {
         return new NamedRows(
-                this,
+                reader,
                 states,
                 context.loader(),
                 new AtHandReader(context.loader(), context.metrics()));
@@ -328,7 +276,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             raw.merge(family, options, key, operand);
         } else {
             // First the read, which may fail: then nothing has changed, and nothing is logged.
-            byte[] value = get(state, map, key, null);
+            byte[] value = reader.get(state, map, key, null);
             state.log(key);
             context.metrics().coldWrites().increment();
             overlay.put(state, options, key, StringAppend.append(value, operand));
@@ -353,23 +301,18 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return;
         }
         try (WriteBatch rerouted = new WriteBatch(data.length)) {
-            WriteBatchReader.read(data, new BatchRouter(states, rerouted, this, batch.hasMerge()));
+            WriteBatchReader.read(
+                    data,
+                    new BatchRouter(
+                            rerouted,
+                            states,
+                            overlay,
+                            reader,
+                            context.metrics(),
+                            batch.hasMerge()));
             WriteBatchReader.read(data, new BatchLog(states));
             raw.write(options, rerouted);
         }
-    }
-
-    /** The value that a batch's merge onto a cold key starts from. */
-    byte @Nullable [] coldValue(PagedState state, byte[] key) throws RocksDBException {
-        return get(state, state.map(), key, null);
-    }
-
-    Overlay overlay() {
-        return overlay;
-    }
-
-    void countColdWrite() {
-        context.metrics().coldWrites().increment();
     }
 
     private PagedState written(ColumnFamilyHandle family, byte[] key) {
@@ -461,19 +404,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
         context.metrics()
                 .register(
                         group,
-                        () -> sum(states.all(), PagedRocksDB::pages),
-                        () ->
-                                linker.linkedBytes()
-                                        + sum(states.all(), state -> state.map().baseBytes(true)),
-                        () -> sum(states.all(), state -> state.map().baseBytes(false)));
-    }
-
-    private static long pages(PagedState state) {
-        return state.map().layout().runs().stream().mapToLong(run -> run.meta().pageCount()).sum();
-    }
-
-    private static long sum(Collection<PagedState> states, ToLongFunction<PagedState> value) {
-        return states.stream().mapToLong(value).sum();
+                        states::pages,
+                        () -> linker.linkedBytes() + states.baseBytes(true),
+                        () -> states.baseBytes(false));
     }
 
     @Override
@@ -508,10 +441,5 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     static Where where(PagedState state) {
         return Where.state(state.name());
-    }
-
-    /** The error again, with the state's name. */
-    static LazyStateException inState(PagedState state, LazyStateException e) {
-        return e.inState(state.name());
     }
 }

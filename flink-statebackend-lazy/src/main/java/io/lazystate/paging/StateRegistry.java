@@ -73,6 +73,19 @@ final class StateRegistry {
         return true;
     }
 
+    /** Pages of all runs. */
+    long pages() {
+        return all().stream()
+                .flatMap(state -> state.map().layout().runs().stream())
+                .mapToLong(run -> run.meta().pageCount())
+                .sum();
+    }
+
+    /** Stored bytes of the base runs of all extents, or of the local ones. */
+    long baseBytes(boolean localOnly) {
+        return all().stream().mapToLong(state -> state.map().baseBytes(localOnly)).sum();
+    }
+
     PagedState of(ColumnFamilyHandle family) {
         return known(byFamily.get(family));
     }

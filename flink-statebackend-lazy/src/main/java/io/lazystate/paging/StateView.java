@@ -18,22 +18,19 @@ import org.rocksdb.RocksIterator;
  */
 @Internal
 public final class StateView {
-    private final PagedRocksDB db;
-    private final LocalRows local;
+    private final RowReader reader;
     private final PagedState state;
     private final ExtentMap map;
     private final ReadOptions options;
     private final List<ChangeInterval> changes;
 
     StateView(
-            PagedRocksDB db,
-            LocalRows local,
+            RowReader reader,
             PagedState state,
             ExtentMap map,
             ReadOptions options,
             List<ChangeInterval> changes) {
-        this.db = db;
-        this.local = local;
+        this.reader = reader;
         this.state = state;
         this.map = map;
         this.options = options;
@@ -94,7 +91,7 @@ public final class StateView {
 
     private @Nullable Lookup localRow(byte[] key, String purpose) {
         try {
-            return local.find(state, map, map.indexOf(key), key, options);
+            return reader.local(state, map, map.indexOf(key), key, options);
         } catch (RocksDBException e) {
             throw Natives.failed(PagedRocksDB.where(state), purpose, e);
         }
@@ -102,7 +99,7 @@ public final class StateView {
 
     /** All rows, cold ones included; the caller closes the iterator. */
     public RocksIterator rows() {
-        return db.iterator(state, map, options);
+        return reader.iterator(state, map, options);
     }
 
     PagedState state() {
