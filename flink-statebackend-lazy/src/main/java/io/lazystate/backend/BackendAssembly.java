@@ -2,7 +2,6 @@ package io.lazystate.backend;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import io.lazystate.error.Where;
 import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
 import io.lazystate.loading.HeapPressure;
@@ -11,15 +10,12 @@ import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
-import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
-import io.lazystate.prefetch.HeapTimerQueueFactory;
-import io.lazystate.prefetch.RowsOfTimers;
 import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.restore.LazyRestore;
@@ -58,9 +54,6 @@ import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
 import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.PriorityComparable;
-import org.apache.flink.runtime.state.PriorityQueueSetFactory;
-import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
-import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
 import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
@@ -70,7 +63,6 @@ import org.apache.flink.runtime.state.StreamCompressionDecorator;
 import org.apache.flink.runtime.state.heap.HeapPriorityQueueElement;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
-import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
@@ -196,6 +188,8 @@ final class BackendAssembly<K> {
                             : CheckpointContents.read(
                                     handles, reads.verified(), threads.executor());
             database = open(manifests == null ? handles : List.of(), keySerializer);
+            TimerQueues<K> timers =
+                    new TimerQueues<>(parameters, local, database, keyGroupPrefixBytes);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =
                     new RestoredState(
@@ -207,7 +201,7 @@ final class BackendAssembly<K> {
                             threads);
             tier.prepare(database.paged());
             if (manifests != null) {
-                restore(database, handles, manifests, keySerializer, restored, start);
+                restore(database, timers, handles, manifests, keySerializer, restored, start);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -220,7 +214,7 @@ final class BackendAssembly<K> {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
             RocksDBKeyedStateBackend<K> backend =
-                    assemble(database, keySerializer, restored::loadWhole);
+                    assemble(database, timers, keySerializer, restored::loadWhole);
             tier.keep(
                     parameters.getOperatorIdentifier(),
                     database,
@@ -256,6 +250,7 @@ final class BackendAssembly<K> {
 
     private void restore(
             LocalDatabase<K> database,
+            TimerQueues<K> timers,
             Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
             StateSerializerProvider<K> keySerializer,
@@ -272,7 +267,7 @@ final class BackendAssembly<K> {
                         keySerializer,
                         parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
                         (metaInfo, layout) -> {
-                            requireReadable(metaInfo, layout);
+                            timers.requireReadable(metaInfo, layout);
                             database.addRestored(
                                     metaInfo, layout, parameters.getCancelStreamRegistry());
                         },
@@ -314,23 +309,6 @@ final class BackendAssembly<K> {
                 metrics);
     }
 
-    /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
-    private void requireReadable(RegisteredStateMetaInfoBase state, StateLayout layout) {
-        boolean onHeap = local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP;
-        if (onHeap
-                && state instanceof RegisteredPriorityQueueStateBackendMetaInfo
-                && !layout.runs().isEmpty()) {
-            throw new LazyStateException(
-                    Kind.INVALID,
-                    Where.state(state.getName()),
-                    "The checkpoint has timers in RocksDB, and the job keeps its timers on the heap,"
-                            + " where they would not be seen; set"
-                            + " state.backend.rocksdb.timer-service.factory to ROCKSDB, or move the"
-                            + " job with a canonical savepoint",
-                    null);
-        }
-    }
-
     private Hydrator hydrator(PagedRocksDB db) {
         return new Hydrator(
                 parameters.getOperatorIdentifier(),
@@ -365,6 +343,7 @@ final class BackendAssembly<K> {
 
     private RocksDBKeyedStateBackend<K> assemble(
             LocalDatabase<K> database,
+            TimerQueues<K> timers,
             StateSerializerProvider<K> keySerializer,
             Consumer<String> whole) {
         Environment env = parameters.getEnv();
@@ -398,7 +377,7 @@ final class BackendAssembly<K> {
                                 checkpointMetrics),
                         ttlFilters::expiries);
         Migrations migrations = new Migrations(database.states(), whole);
-        TimerPrefetch<K> prefetch = prefetch(database, keySerializer);
+        TimerPrefetch<K> prefetch = timers.prefetch(keySerializer, settings.prefetch(), metrics);
         return new RocksDBKeyedStateBackend<>(
                 env.getUserCodeClassLoader().asClassLoader(),
                 local.directory(),
@@ -423,7 +402,7 @@ final class BackendAssembly<K> {
                 database.monitor(),
                 new SerializedCompositeKeyBuilder<>(
                         keySerializer.currentSchemaSerializer(), keyGroupPrefixBytes, 32),
-                queues(database, batch, compactions),
+                timers.factory(familyOptions, batch, compactions),
                 ttlFilters,
                 new InternalKeyContextImpl<>(
                         parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups()),
@@ -461,48 +440,6 @@ final class BackendAssembly<K> {
                         super.create(name, serializer, allowFutureMetadataUpdates));
             }
         };
-    }
-
-    private TimerPrefetch<K> prefetch(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
-        RowsOfTimers<K> rows =
-                new RowsOfTimers<>(
-                        database.paged().ahead(),
-                        database::keyValueStates,
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes,
-                        parameters.getNumberOfKeyGroups());
-        return new TimerPrefetch<>(
-                rows,
-                parameters.getKeyGroupRange(),
-                keyGroupPrefixBytes,
-                settings.prefetch(),
-                System::currentTimeMillis,
-                metrics);
-    }
-
-    private PriorityQueueSetFactory queues(
-            LocalDatabase<K> database,
-            RocksDBWriteBatchWrapper batch,
-            RocksDBManualCompactionManager compactions) {
-        if (local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP) {
-            return new HeapTimerQueueFactory(
-                    parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups());
-        }
-        return FlinkInternals.rocksQueues(
-                new FlinkInternals.Queues(
-                        parameters.getKeyGroupRange(),
-                        keyGroupPrefixBytes,
-                        parameters.getNumberOfKeyGroups(),
-                        database.states(),
-                        database.paged(),
-                        local.container().getReadOptions(),
-                        batch,
-                        database.monitor(),
-                        familyOptions,
-                        local.container().getWriteBufferManagerCapacity(),
-                        local.queues().getRocksDBPriorityQueueSetCacheSize(),
-                        compactions));
     }
 
     /** The overlay shares cache and write buffers, and takes none of the users' other settings. */
