@@ -18,7 +18,6 @@ import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
 import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
-import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Backoff;
@@ -29,33 +28,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
-import org.apache.flink.runtime.metrics.MetricNames;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
-import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.InternalKeyContextImpl;
 import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
 import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.PriorityComparable;
 import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
-import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
@@ -128,9 +121,6 @@ final class BackendAssembly<K> {
     private final Function<String, ColumnFamilyOptions> familyOptions;
     private final LocalTier tier;
 
-    /** What the job's owner gave to name keys. */
-    private List<PreloadKeys> preloadKeys = List.of();
-
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
             LazySettings settings,
@@ -164,7 +154,6 @@ final class BackendAssembly<K> {
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
-        long start = System.nanoTime();
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
@@ -172,10 +161,9 @@ final class BackendAssembly<K> {
             cancel.registerCloseable(tier);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
-            preloadKeys =
-                    PreloadKeysClasses.instances(
-                            settings.preloadKeys(),
-                            parameters.getEnv().getUserCodeClassLoader().asClassLoader());
+            CheckpointRestore<K> restore =
+                    new CheckpointRestore<>(
+                            parameters, settings, keyGroupPrefixBytes, loader, threads, metrics);
             prepareDirectories();
             StateSerializerProvider<K> keySerializer =
                     StateSerializerProvider.fromNewRegisteredSerializer(
@@ -201,14 +189,14 @@ final class BackendAssembly<K> {
                             threads);
             tier.prepare(database.paged());
             if (manifests != null) {
-                restore(database, timers, handles, manifests, keySerializer, restored, start);
+                restore.run(handles, manifests, keySerializer, database, timers, restored);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
                                 + " everything was read, in {} ms",
                         parameters.getOperatorIdentifier(),
                         handles.size(),
-                        millisSince(start));
+                        restore.millis());
             }
             if (manifests == null) {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
@@ -234,10 +222,6 @@ final class BackendAssembly<K> {
         }
     }
 
-    private static long millisSince(long startNanos) {
-        return (System.nanoTime() - startNanos) / 1_000_000;
-    }
-
     private LocalDatabase<K> open(
             Collection<KeyedStateHandle> handlesOfFlink, StateSerializerProvider<K> keySerializer)
             throws Exception {
@@ -246,67 +230,6 @@ final class BackendAssembly<K> {
                         parameters, local, keySerializer, familyOptions, ttlFilters, guard, cancel);
         PagingContext paging = new PagingContext(loader, metrics, guard, work, overlayOptions());
         return LocalDatabase.open(opening, handlesOfFlink, keyGroupPrefixBytes, paging);
-    }
-
-    private void restore(
-            LocalDatabase<K> database,
-            TimerQueues<K> timers,
-            Collection<KeyedStateHandle> handles,
-            List<Manifest> manifests,
-            StateSerializerProvider<K> keySerializer,
-            RestoredState restored,
-            long start)
-            throws Exception {
-        LazyRestore<K> restore =
-                new LazyRestore<>(
-                        manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
-        PagedRocksDB db = database.paged();
-        LoadingMode asked = settings.loadingMode();
-        boolean hotRows = asked != LoadingMode.LAZY;
-        restore.run(
-                        keySerializer,
-                        parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                        (metaInfo, layout) -> {
-                            timers.requireReadable(metaInfo, layout);
-                            database.addRestored(
-                                    metaInfo, layout, parameters.getCancelStreamRegistry());
-                        },
-                        hotRows ? threads.executor() : null)
-                .forEach(db::addHotRows);
-        restored.warnOfUnknownStates(database.states().keySet());
-        long loadingStart = System.nanoTime();
-        String loaded = restored.load(keyPreload(database, keySerializer));
-        CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
-        durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
-        LOG.info(
-                "Restored {} from checkpoint {} ({} handles) in {} ms, {}",
-                parameters.getOperatorIdentifier(),
-                checkpoint(handles),
-                handles.size(),
-                millisSince(start),
-                loaded);
-        durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
-        restored.warm();
-        if (!hotRows) {
-            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
-        }
-    }
-
-    private KeyPreload<K> keyPreload(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
-        Set<String> states = new LinkedHashSet<>();
-        database.keyValueStates().forEach(state -> states.add(state.getName()));
-        settings.preloadStates().forEach(states::remove); // they come as a whole
-        return new KeyPreload<>(
-                preloadKeys,
-                new NamedKeys<>(
-                        PreloadKeysClasses.scope(parameters, states),
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes),
-                database.paged(),
-                threads,
-                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                metrics);
     }
 
     private Hydrator hydrator(PagedRocksDB db) {
@@ -329,16 +252,6 @@ final class BackendAssembly<K> {
                         RATE,
                         HeapPressure.ofProcess().or(db.pressure())),
                 tier.room());
-    }
-
-    /** The ids that the handles tell, several after some kinds of rescale. */
-    private static String checkpoint(Collection<KeyedStateHandle> handles) {
-        return handles.stream()
-                .filter(IncrementalKeyedStateHandle.class::isInstance)
-                .map(handle -> ((IncrementalKeyedStateHandle) handle).getCheckpointId())
-                .distinct()
-                .map(String::valueOf)
-                .collect(Collectors.joining(", "));
     }
 
     private RocksDBKeyedStateBackend<K> assemble(

@@ -1,0 +1,151 @@
+package io.lazystate.backend;
+
+import io.lazystate.loading.PageLoader;
+import io.lazystate.manifest.Manifest;
+import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.restore.LazyRestore;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.apache.flink.runtime.metrics.MetricNames;
+import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
+import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
+import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
+import org.apache.flink.runtime.state.StateSerializerProvider;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Restores one keyed backend from checkpoints of this backend: its states, cold, and what is to be
+ * loaded before its task runs.
+ *
+ * <p>Threads: the task thread.
+ */
+final class CheckpointRestore<K> {
+    private static final Logger LOG = LoggerFactory.getLogger(CheckpointRestore.class);
+
+    private final KeyedStateBackendParameters<K> parameters;
+    private final LazySettings settings;
+    private final int keyGroupPrefixBytes;
+    private final PageLoader loader;
+    private final LoaderThreads threads;
+    private final LoadingMetrics metrics;
+    private final List<PreloadKeys> preloadKeys;
+    private final long startNanos = System.nanoTime();
+
+    /**
+     * Begins the restore, for the time it takes.
+     *
+     * @throws io.lazystate.error.LazyStateException INVALID if what is to name keys cannot be made
+     */
+    CheckpointRestore(
+            KeyedStateBackendParameters<K> parameters,
+            LazySettings settings,
+            int keyGroupPrefixBytes,
+            PageLoader loader,
+            LoaderThreads threads,
+            LoadingMetrics metrics) {
+        this.parameters = parameters;
+        this.settings = settings;
+        this.keyGroupPrefixBytes = keyGroupPrefixBytes;
+        this.loader = loader;
+        this.threads = threads;
+        this.metrics = metrics;
+        this.preloadKeys = PreloadKeysClasses.instances(settings.preloadKeys(), userCode());
+    }
+
+    private ClassLoader userCode() {
+        return parameters.getEnv().getUserCodeClassLoader().asClassLoader();
+    }
+
+    /** Milliseconds since the restore began. */
+    long millis() {
+        return millisSince(startNanos);
+    }
+
+    private static long millisSince(long nanos) {
+        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - nanos);
+    }
+
+    /**
+     * Runs the restore.
+     *
+     * @param handles of the checkpoints
+     * @param manifests of the handles
+     * @param database new and empty
+     * @param restored of the same database: does the loading
+     */
+    void run(
+            Collection<KeyedStateHandle> handles,
+            List<Manifest> manifests,
+            StateSerializerProvider<K> keySerializer,
+            LocalDatabase<K> database,
+            TimerQueues<K> timers,
+            RestoredState restored)
+            throws Exception {
+        LazyRestore<K> restore =
+                new LazyRestore<>(
+                        manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
+        PagedRocksDB db = database.paged();
+        boolean hotRows = settings.loadingMode() != LoadingMode.LAZY;
+        restore.run(
+                        keySerializer,
+                        userCode(),
+                        (metaInfo, layout) -> {
+                            timers.requireReadable(metaInfo, layout);
+                            database.addRestored(
+                                    metaInfo, layout, parameters.getCancelStreamRegistry());
+                        },
+                        hotRows ? threads.executor() : null)
+                .forEach(db::addHotRows);
+        restored.warnOfUnknownStates(database.states().keySet());
+        long loadingStart = System.nanoTime();
+        String loaded = restored.load(keyPreload(database, keySerializer));
+        CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
+        durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
+        LOG.info(
+                "Restored {} from checkpoint {} ({} handles) in {} ms, {}",
+                parameters.getOperatorIdentifier(),
+                checkpoint(handles),
+                handles.size(),
+                millis(),
+                loaded);
+        durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millis());
+        restored.warm();
+        if (!hotRows) {
+            restore.bringHotRowsLater(threads.executor(), db::bringHotRows);
+        }
+    }
+
+    private KeyPreload<K> keyPreload(
+            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+        Set<String> states = new LinkedHashSet<>();
+        database.keyValueStates().forEach(state -> states.add(state.getName()));
+        settings.preloadStates().forEach(states::remove); // they come as a whole
+        return new KeyPreload<>(
+                preloadKeys,
+                new NamedKeys<>(
+                        PreloadKeysClasses.scope(parameters, states),
+                        keySerializer.currentSchemaSerializer().duplicate(),
+                        keyGroupPrefixBytes),
+                database.paged(),
+                threads,
+                userCode(),
+                metrics);
+    }
+
+    /** The ids that the handles tell, several after some kinds of rescale. */
+    private static String checkpoint(Collection<KeyedStateHandle> handles) {
+        return handles.stream()
+                .filter(IncrementalKeyedStateHandle.class::isInstance)
+                .map(handle -> ((IncrementalKeyedStateHandle) handle).getCheckpointId())
+                .distinct()
+                .map(String::valueOf)
+                .collect(Collectors.joining(", "));
+    }
+}
