@@ -2,11 +2,9 @@ package io.lazystate.backend;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
 import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
-import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
@@ -20,7 +18,6 @@ import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
-import io.lazystate.store.Backoff;
 import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
@@ -30,7 +27,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.flink.api.common.state.State;
@@ -77,19 +73,6 @@ import org.slf4j.LoggerFactory;
  */
 final class BackendAssembly<K> {
     private static final Logger LOG = LoggerFactory.getLogger(BackendAssembly.class);
-
-    /** Between attempts at a store that is away: from a second to a minute. */
-    private static final Backoff HYDRATION_BACKOFF =
-            new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
-
-    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
-    private static final long MOST_JOINED_BYTES = 8 << 20;
-
-    /** And no more than one part in so many of a full extent. */
-    private static final int JOINED_PART = 4;
-
-    /** Of all tasks of this process. */
-    private static final ByteRate RATE = new ByteRate(System::nanoTime);
 
     /** Where and how the local database runs. */
     record Local(
@@ -238,19 +221,8 @@ final class BackendAssembly<K> {
                 db.linker(),
                 loader,
                 threads.executor(),
-                new HydrationSettings(
-                        settings.runFormat(),
-                        work,
-                        settings.hydrationConnections(),
-                        settings.preloadStates(),
-                        Math.min(MOST_JOINED_BYTES, settings.extentBytes() / JOINED_PART),
-                        settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(
-                        System::nanoTime,
-                        sleeper,
-                        HYDRATION_BACKOFF,
-                        RATE,
-                        HeapPressure.ofProcess().or(db.pressure())),
+                settings.hydration(work),
+                HydrationPace.ofProcess(sleeper, HeapPressure.ofProcess().or(db.pressure())),
                 tier.room());
     }
 
