@@ -14,7 +14,6 @@ import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
-import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
@@ -29,27 +28,15 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.apache.flink.api.common.state.State;
-import org.apache.flink.api.common.state.StateDescriptor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
-import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
-import org.apache.flink.runtime.state.InternalKeyContextImpl;
-import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
-import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
-import org.apache.flink.runtime.state.PriorityComparable;
-import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
-import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
-import org.apache.flink.runtime.state.StreamCompressionDecorator;
-import org.apache.flink.runtime.state.heap.HeapPriorityQueueElement;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
@@ -145,12 +132,8 @@ final class BackendAssembly<K> {
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
             CheckpointRestore<K> restore =
-                    new CheckpointRestore<>(
-                            parameters, settings, keyGroupPrefixBytes, loader, threads, metrics);
+                    new CheckpointRestore<>(parameters, settings, loader, threads, metrics);
             prepareDirectories();
-            StateSerializerProvider<K> keySerializer =
-                    StateSerializerProvider.fromNewRegisteredSerializer(
-                            parameters.getKeySerializer());
             Collection<KeyedStateHandle> handles =
                     parameters.getStateHandles().stream().filter(Objects::nonNull).toList();
             List<Manifest> manifests =
@@ -158,9 +141,13 @@ final class BackendAssembly<K> {
                             ? null
                             : CheckpointContents.read(
                                     handles, reads.verified(), threads.executor());
-            database = open(manifests == null ? handles : List.of(), keySerializer);
-            TimerQueues<K> timers =
-                    new TimerQueues<>(parameters, local, database, keyGroupPrefixBytes);
+            LocalDatabase.Opening<K> opening = opening();
+            database =
+                    LocalDatabase.open(
+                            opening,
+                            manifests == null ? handles : List.of(),
+                            new PagingContext(loader, metrics, guard, work, overlayOptions()));
+            TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =
                     new RestoredState(
@@ -172,7 +159,7 @@ final class BackendAssembly<K> {
                             threads);
             tier.prepare(database.paged());
             if (manifests != null) {
-                restore.run(handles, manifests, keySerializer, database, timers, restored);
+                restore.run(handles, manifests, opening, database, timers, restored);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -185,7 +172,7 @@ final class BackendAssembly<K> {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
             RocksDBKeyedStateBackend<K> backend =
-                    assemble(database, timers, keySerializer, restored::loadWhole);
+                    assemble(opening, database, timers, restored::loadWhole);
             tier.keep(
                     parameters.getOperatorIdentifier(),
                     database,
@@ -205,14 +192,16 @@ final class BackendAssembly<K> {
         }
     }
 
-    private LocalDatabase<K> open(
-            Collection<KeyedStateHandle> handlesOfFlink, StateSerializerProvider<K> keySerializer)
-            throws Exception {
-        LocalDatabase.Opening<K> opening =
-                new LocalDatabase.Opening<>(
-                        parameters, local, keySerializer, familyOptions, ttlFilters, guard, cancel);
-        PagingContext paging = new PagingContext(loader, metrics, guard, work, overlayOptions());
-        return LocalDatabase.open(opening, handlesOfFlink, keyGroupPrefixBytes, paging);
+    private LocalDatabase.Opening<K> opening() {
+        return new LocalDatabase.Opening<>(
+                parameters,
+                local,
+                StateSerializerProvider.fromNewRegisteredSerializer(parameters.getKeySerializer()),
+                keyGroupPrefixBytes,
+                familyOptions,
+                ttlFilters,
+                guard,
+                cancel);
     }
 
     private Hydrator hydrator(PagedRocksDB db) {
@@ -227,9 +216,9 @@ final class BackendAssembly<K> {
     }
 
     private RocksDBKeyedStateBackend<K> assemble(
+            LocalDatabase.Opening<K> opening,
             LocalDatabase<K> database,
             TimerQueues<K> timers,
-            StateSerializerProvider<K> keySerializer,
             Consumer<String> whole) {
         Environment env = parameters.getEnv();
         PagedRocksDB db = database.paged();
@@ -237,8 +226,6 @@ final class BackendAssembly<K> {
         RocksDBWriteBatchWrapper batch =
                 new RocksDBWriteBatchWrapper(
                         db, container.getWriteOptions(), local.writeBatchBytes());
-        StreamCompressionDecorator compression =
-                AbstractStateBackend.getCompressionDecorator(env.getExecutionConfig());
         RocksDBManualCompactionManager compactions =
                 RocksDBManualCompactionManager.create(
                         db, local.compactions(), env.getIOManager().getExecutorService());
@@ -247,7 +234,7 @@ final class BackendAssembly<K> {
                         db,
                         new LazySnapshotStrategy.Owner<>(
                                 guard,
-                                keySerializer.currentSchemaSerializer(),
+                                opening.keySerializer().currentSchemaSerializer(),
                                 database.states(),
                                 parameters.getKeyGroupRange(),
                                 keyGroupPrefixBytes,
@@ -261,70 +248,14 @@ final class BackendAssembly<K> {
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);
-        Migrations migrations = new Migrations(database.states(), whole);
-        TimerPrefetch<K> prefetch = timers.prefetch(keySerializer, settings.prefetch(), metrics);
-        return new RocksDBKeyedStateBackend<>(
-                env.getUserCodeClassLoader().asClassLoader(),
-                local.directory(),
-                container,
-                familyOptions,
-                parameters.getKvStateRegistry(),
-                keySerializer.currentSchemaSerializer(),
-                env.getExecutionConfig(),
-                parameters.getTtlTimeProvider(),
-                tracking.latency(),
-                tracking.size(),
-                db,
-                database.states(),
-                database.heapQueues(),
-                keyGroupPrefixBytes,
-                cancel,
-                compression,
-                guard,
+        return new PagedBackend<>(
+                opening,
+                database,
+                tracking,
+                new PagedBackend.Writers(batch, compactions, timers.factory(batch, compactions)),
                 snapshots,
-                batch,
-                database.defaultFamily(),
-                database.monitor(),
-                new SerializedCompositeKeyBuilder<>(
-                        keySerializer.currentSchemaSerializer(), keyGroupPrefixBytes, 32),
-                timers.factory(familyOptions, batch, compactions),
-                ttlFilters,
-                new InternalKeyContextImpl<>(
-                        parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups()),
-                local.writeBatchBytes(),
-                null,
-                compactions) {
-            @Override
-            @SuppressWarnings("TypeParameterUnusedInFormals") // Flink's
-            public <N, V, E, S extends State, T extends S> T createOrUpdateInternalState(
-                    TypeSerializer<N> namespaceSerializer,
-                    StateDescriptor<S, V> descriptor,
-                    StateSnapshotTransformFactory<E> transforms,
-                    boolean allowFutureMetadataUpdates)
-                    throws Exception {
-                migrations.before(descriptor);
-                T state =
-                        super.createOrUpdateInternalState(
-                                namespaceSerializer,
-                                descriptor,
-                                transforms,
-                                allowFutureMetadataUpdates);
-                prefetch.stateRegistered();
-                return state;
-            }
-
-            @Override
-            public <T extends HeapPriorityQueueElement & PriorityComparable<? super T> & Keyed<?>>
-                    KeyGroupedInternalPriorityQueue<T> create(
-                            String name,
-                            TypeSerializer<T> serializer,
-                            boolean allowFutureMetadataUpdates) {
-                return prefetch.observe(
-                        name,
-                        serializer,
-                        super.create(name, serializer, allowFutureMetadataUpdates));
-            }
-        };
+                new Migrations(database.states(), whole),
+                timers.prefetch(settings.prefetch(), metrics));
     }
 
     /** The overlay shares cache and write buffers, and takes none of the users' other settings. */

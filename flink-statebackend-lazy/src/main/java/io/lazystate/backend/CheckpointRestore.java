@@ -16,7 +16,6 @@ import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
-import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,7 +30,6 @@ final class CheckpointRestore<K> {
 
     private final KeyedStateBackendParameters<K> parameters;
     private final LazySettings settings;
-    private final int keyGroupPrefixBytes;
     private final PageLoader loader;
     private final LoaderThreads threads;
     private final LoadingMetrics metrics;
@@ -46,13 +44,11 @@ final class CheckpointRestore<K> {
     CheckpointRestore(
             KeyedStateBackendParameters<K> parameters,
             LazySettings settings,
-            int keyGroupPrefixBytes,
             PageLoader loader,
             LoaderThreads threads,
             LoadingMetrics metrics) {
         this.parameters = parameters;
         this.settings = settings;
-        this.keyGroupPrefixBytes = keyGroupPrefixBytes;
         this.loader = loader;
         this.threads = threads;
         this.metrics = metrics;
@@ -77,24 +73,29 @@ final class CheckpointRestore<K> {
      *
      * @param handles of the checkpoints
      * @param manifests of the handles
-     * @param database new and empty
+     * @param opening that the database was opened with; its key serializer gets to know how the
+     *     keys were written
+     * @param database without states
      * @param restored of the same database: does the loading
      */
     void run(
             Collection<KeyedStateHandle> handles,
             List<Manifest> manifests,
-            StateSerializerProvider<K> keySerializer,
+            LocalDatabase.Opening<K> opening,
             LocalDatabase<K> database,
             TimerQueues<K> timers,
             RestoredState restored)
             throws Exception {
         LazyRestore<K> restore =
                 new LazyRestore<>(
-                        manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
+                        manifests,
+                        parameters.getKeyGroupRange(),
+                        opening.keyGroupPrefixBytes(),
+                        loader);
         PagedRocksDB db = database.paged();
         boolean hotRows = settings.loadingMode() != LoadingMode.LAZY;
         restore.run(
-                        keySerializer,
+                        opening.keySerializer(),
                         userCode(),
                         (metaInfo, layout) -> {
                             timers.requireReadable(metaInfo, layout);
@@ -105,7 +106,7 @@ final class CheckpointRestore<K> {
                 .forEach(db::addHotRows);
         restored.warnOfUnknownStates(database.states().keySet());
         long loadingStart = System.nanoTime();
-        String loaded = restored.load(keyPreload(database, keySerializer));
+        String loaded = restored.load(keyPreload(opening, database));
         CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
         durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
         LOG.info(
@@ -122,8 +123,7 @@ final class CheckpointRestore<K> {
         }
     }
 
-    private KeyPreload<K> keyPreload(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
+    private KeyPreload<K> keyPreload(LocalDatabase.Opening<K> opening, LocalDatabase<K> database) {
         Set<String> states = new LinkedHashSet<>();
         database.keyValueStates().forEach(state -> states.add(state.getName()));
         settings.preloadStates().forEach(states::remove); // they come as a whole
@@ -131,8 +131,8 @@ final class CheckpointRestore<K> {
                 preloadKeys,
                 new NamedKeys<>(
                         PreloadKeysClasses.scope(parameters, states),
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes),
+                        opening.keySerializer().currentSchemaSerializer().duplicate(),
+                        opening.keyGroupPrefixBytes()),
                 database.paged(),
                 threads,
                 userCode(),

@@ -9,36 +9,32 @@ import io.lazystate.prefetch.HeapTimerQueueFactory;
 import io.lazystate.prefetch.PrefetchSettings;
 import io.lazystate.prefetch.RowsOfTimers;
 import io.lazystate.prefetch.TimerPrefetch;
-import java.util.function.Function;
 import org.apache.flink.runtime.state.PriorityQueueSetFactory;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
-import org.apache.flink.runtime.state.StateSerializerProvider;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBWriteBatchWrapper;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionManager;
-import org.rocksdb.ColumnFamilyOptions;
 
 /**
  * The timer queues of one keyed backend, on the heap or in RocksDB as the job's configuration says,
  * and the prefetch that follows them.
  */
 final class TimerQueues<K> {
+    private final LocalDatabase.Opening<K> opening;
     private final KeyedStateBackendParameters<K> parameters;
     private final BackendAssembly.Local local;
     private final LocalDatabase<K> database;
-    private final int keyGroupPrefixBytes;
 
-    TimerQueues(
-            KeyedStateBackendParameters<K> parameters,
-            BackendAssembly.Local local,
-            LocalDatabase<K> database,
-            int keyGroupPrefixBytes) {
-        this.parameters = parameters;
-        this.local = local;
+    /**
+     * @param opening that the database was opened with
+     */
+    TimerQueues(LocalDatabase.Opening<K> opening, LocalDatabase<K> database) {
+        this.opening = opening;
+        this.parameters = opening.parameters();
+        this.local = opening.local();
         this.database = database;
-        this.keyGroupPrefixBytes = keyGroupPrefixBytes;
     }
 
     private boolean onHeap() {
@@ -68,9 +64,7 @@ final class TimerQueues<K> {
 
     /** What makes the queues. */
     PriorityQueueSetFactory factory(
-            Function<String, ColumnFamilyOptions> familyOptions,
-            RocksDBWriteBatchWrapper batch,
-            RocksDBManualCompactionManager compactions) {
+            RocksDBWriteBatchWrapper batch, RocksDBManualCompactionManager compactions) {
         if (onHeap()) {
             return new HeapTimerQueueFactory(
                     parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups());
@@ -78,35 +72,32 @@ final class TimerQueues<K> {
         return FlinkInternals.rocksQueues(
                 new FlinkInternals.Queues(
                         parameters.getKeyGroupRange(),
-                        keyGroupPrefixBytes,
+                        opening.keyGroupPrefixBytes(),
                         parameters.getNumberOfKeyGroups(),
                         database.states(),
                         database.paged(),
                         local.container().getReadOptions(),
                         batch,
                         database.monitor(),
-                        familyOptions,
+                        opening.familyOptions(),
                         local.container().getWriteBufferManagerCapacity(),
                         local.queues().getRocksDBPriorityQueueSetCacheSize(),
                         compactions));
     }
 
     /** What fetches the rows that the timers will read. */
-    TimerPrefetch<K> prefetch(
-            StateSerializerProvider<K> keySerializer,
-            PrefetchSettings settings,
-            LoadingMetrics metrics) {
+    TimerPrefetch<K> prefetch(PrefetchSettings settings, LoadingMetrics metrics) {
         RowsOfTimers<K> rows =
                 new RowsOfTimers<>(
                         database.paged().ahead(),
                         database::keyValueStates,
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes,
+                        opening.keySerializer().currentSchemaSerializer().duplicate(),
+                        opening.keyGroupPrefixBytes(),
                         parameters.getNumberOfKeyGroups());
         return new TimerPrefetch<>(
                 rows,
                 parameters.getKeyGroupRange(),
-                keyGroupPrefixBytes,
+                opening.keyGroupPrefixBytes(),
                 settings,
                 System::currentTimeMillis,
                 metrics);
