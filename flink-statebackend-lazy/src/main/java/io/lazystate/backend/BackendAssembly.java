@@ -2,30 +2,21 @@ package io.lazystate.backend;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import io.lazystate.error.Where;
-import io.lazystate.loading.ByteRate;
 import io.lazystate.loading.CountedReads;
 import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
-import io.lazystate.loading.HydrationSettings;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.manifest.Manifest;
-import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
-import io.lazystate.prefetch.HeapTimerQueueFactory;
-import io.lazystate.prefetch.RowsOfTimers;
-import io.lazystate.prefetch.TimerPrefetch;
 import io.lazystate.restore.CheckpointContents;
-import io.lazystate.restore.LazyRestore;
 import io.lazystate.snapshot.LazySnapshotStrategy;
 import io.lazystate.snapshot.SnapshotSettings;
-import io.lazystate.store.Backoff;
 import io.lazystate.store.Sleeper;
 import java.io.File;
 import java.io.IOException;
@@ -33,44 +24,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.Collectors;
-import org.apache.flink.api.common.state.State;
-import org.apache.flink.api.common.state.StateDescriptor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
-import org.apache.flink.runtime.metrics.MetricNames;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
-import org.apache.flink.runtime.state.AbstractStateBackend;
 import org.apache.flink.runtime.state.BackendBuildingException;
 import org.apache.flink.runtime.state.CompositeKeySerializationUtils;
-import org.apache.flink.runtime.state.IncrementalKeyedStateHandle;
-import org.apache.flink.runtime.state.InternalKeyContextImpl;
-import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
-import org.apache.flink.runtime.state.Keyed;
 import org.apache.flink.runtime.state.KeyedStateHandle;
-import org.apache.flink.runtime.state.PriorityComparable;
-import org.apache.flink.runtime.state.PriorityQueueSetFactory;
-import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
-import org.apache.flink.runtime.state.RegisteredStateMetaInfoBase;
-import org.apache.flink.runtime.state.SerializedCompositeKeyBuilder;
-import org.apache.flink.runtime.state.StateBackend.CustomInitializationMetrics;
 import org.apache.flink.runtime.state.StateBackend.KeyedStateBackendParameters;
 import org.apache.flink.runtime.state.StateSerializerProvider;
-import org.apache.flink.runtime.state.StateSnapshotTransformer.StateSnapshotTransformFactory;
-import org.apache.flink.runtime.state.StreamCompressionDecorator;
-import org.apache.flink.runtime.state.heap.HeapPriorityQueueElement;
 import org.apache.flink.runtime.state.metrics.LatencyTrackingStateConfig;
 import org.apache.flink.runtime.state.metrics.SizeTrackingStateConfig;
-import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend.PriorityQueueStateType;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
@@ -92,19 +60,6 @@ import org.slf4j.LoggerFactory;
  */
 final class BackendAssembly<K> {
     private static final Logger LOG = LoggerFactory.getLogger(BackendAssembly.class);
-
-    /** Between attempts at a store that is away: from a second to a minute. */
-    private static final Backoff HYDRATION_BACKOFF =
-            new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
-
-    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
-    private static final long MOST_JOINED_BYTES = 8 << 20;
-
-    /** And no more than one part in so many of a full extent. */
-    private static final int JOINED_PART = 4;
-
-    /** Of all tasks of this process. */
-    private static final ByteRate RATE = new ByteRate(System::nanoTime);
 
     /** Where and how the local database runs. */
     record Local(
@@ -135,9 +90,6 @@ final class BackendAssembly<K> {
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
     private final LocalTier tier;
-
-    /** What the job's owner gave to name keys. */
-    private List<PreloadKeys> preloadKeys = List.of();
 
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
@@ -172,7 +124,6 @@ final class BackendAssembly<K> {
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
-        long start = System.nanoTime();
         LocalDatabase<K> database = null;
         CloseableRegistry cancelRestore = parameters.getCancelStreamRegistry();
         try {
@@ -180,14 +131,9 @@ final class BackendAssembly<K> {
             cancel.registerCloseable(tier);
             cancel.registerCloseable(threads);
             cancelRestore.registerCloseable(threads);
-            preloadKeys =
-                    PreloadKeysClasses.instances(
-                            settings.preloadKeys(),
-                            parameters.getEnv().getUserCodeClassLoader().asClassLoader());
+            CheckpointRestore<K> restore =
+                    new CheckpointRestore<>(parameters, settings, loader, threads, metrics);
             prepareDirectories();
-            StateSerializerProvider<K> keySerializer =
-                    StateSerializerProvider.fromNewRegisteredSerializer(
-                            parameters.getKeySerializer());
             Collection<KeyedStateHandle> handles =
                     parameters.getStateHandles().stream().filter(Objects::nonNull).toList();
             List<Manifest> manifests =
@@ -195,7 +141,13 @@ final class BackendAssembly<K> {
                             ? null
                             : CheckpointContents.read(
                                     handles, reads.verified(), threads.executor());
-            database = open(manifests == null ? handles : List.of(), keySerializer);
+            LocalDatabase.Opening<K> opening = opening();
+            database =
+                    LocalDatabase.open(
+                            opening,
+                            manifests == null ? handles : List.of(),
+                            new PagingContext(loader, metrics, guard, work, overlayOptions()));
+            TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =
                     new RestoredState(
@@ -207,20 +159,20 @@ final class BackendAssembly<K> {
                             threads);
             tier.prepare(database.paged());
             if (manifests != null) {
-                restore(database, handles, manifests, keySerializer, restored, start);
+                restore.run(handles, manifests, opening, database, timers, restored);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
                                 + " everything was read, in {} ms",
                         parameters.getOperatorIdentifier(),
                         handles.size(),
-                        millisSince(start));
+                        restore.millis());
             }
             if (manifests == null) {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
             RocksDBKeyedStateBackend<K> backend =
-                    assemble(database, keySerializer, restored::loadWhole);
+                    assemble(opening, database, timers, restored::loadWhole);
             tier.keep(
                     parameters.getOperatorIdentifier(),
                     database,
@@ -240,88 +192,16 @@ final class BackendAssembly<K> {
         }
     }
 
-    private static long millisSince(long startNanos) {
-        return (System.nanoTime() - startNanos) / 1_000_000;
-    }
-
-    private LocalDatabase<K> open(
-            Collection<KeyedStateHandle> handlesOfFlink, StateSerializerProvider<K> keySerializer)
-            throws Exception {
-        LocalDatabase.Opening<K> opening =
-                new LocalDatabase.Opening<>(
-                        parameters, local, keySerializer, familyOptions, ttlFilters, guard, cancel);
-        PagingContext paging = new PagingContext(loader, metrics, guard, work, overlayOptions());
-        return LocalDatabase.open(opening, handlesOfFlink, keyGroupPrefixBytes, paging);
-    }
-
-    private void restore(
-            LocalDatabase<K> database,
-            Collection<KeyedStateHandle> handles,
-            List<Manifest> manifests,
-            StateSerializerProvider<K> keySerializer,
-            RestoredState restored,
-            long start)
-            throws Exception {
-        LazyRestore<K> restore =
-                new LazyRestore<>(
-                        manifests, parameters.getKeyGroupRange(), keyGroupPrefixBytes, loader);
-        PagedRocksDB db = database.paged();
-        restore.run(
-                keySerializer,
-                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                (metaInfo, layout) -> {
-                    requireReadable(metaInfo, layout);
-                    database.addRestored(metaInfo, layout, parameters.getCancelStreamRegistry());
-                });
-        restore.forEachHot(db::addHotRows);
-        restored.warnOfUnknownStates(database.states().keySet());
-        long loadingStart = System.nanoTime();
-        String loaded = restored.load(keyPreload(database, keySerializer));
-        CustomInitializationMetrics durations = parameters.getCustomInitializationMetrics();
-        durations.addMetric(MetricNames.DOWNLOAD_STATE_DURATION, millisSince(loadingStart));
-        LOG.info(
-                "Restored {} from checkpoint {} ({} handles) in {} ms, {}",
-                parameters.getOperatorIdentifier(),
-                checkpoint(handles),
-                handles.size(),
-                millisSince(start),
-                loaded);
-        durations.addMetric(MetricNames.RESTORE_STATE_DURATION, millisSince(start));
-        restored.warm();
-    }
-
-    private KeyPreload<K> keyPreload(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
-        Set<String> states = new LinkedHashSet<>();
-        database.keyValueStates().forEach(state -> states.add(state.getName()));
-        settings.preloadStates().forEach(states::remove); // they come as a whole
-        return new KeyPreload<>(
-                preloadKeys,
-                new NamedKeys<>(
-                        PreloadKeysClasses.scope(parameters, states),
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes),
-                database.paged(),
-                threads,
-                parameters.getEnv().getUserCodeClassLoader().asClassLoader(),
-                metrics);
-    }
-
-    /** Timers in RocksDB are not seen by timers on the heap: they would be lost without a word. */
-    private void requireReadable(RegisteredStateMetaInfoBase state, StateLayout layout) {
-        boolean onHeap = local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP;
-        if (onHeap
-                && state instanceof RegisteredPriorityQueueStateBackendMetaInfo
-                && !layout.runs().isEmpty()) {
-            throw new LazyStateException(
-                    Kind.INVALID,
-                    Where.state(state.getName()),
-                    "The checkpoint has timers in RocksDB, and the job keeps its timers on the heap,"
-                            + " where they would not be seen; set"
-                            + " state.backend.rocksdb.timer-service.factory to ROCKSDB, or move the"
-                            + " job with a canonical savepoint",
-                    null);
-        }
+    private LocalDatabase.Opening<K> opening() {
+        return new LocalDatabase.Opening<>(
+                parameters,
+                local,
+                StateSerializerProvider.fromNewRegisteredSerializer(parameters.getKeySerializer()),
+                keyGroupPrefixBytes,
+                familyOptions,
+                ttlFilters,
+                guard,
+                cancel);
     }
 
     private Hydrator hydrator(PagedRocksDB db) {
@@ -330,35 +210,15 @@ final class BackendAssembly<K> {
                 db.linker(),
                 loader,
                 threads.executor(),
-                new HydrationSettings(
-                        settings.runFormat(),
-                        work,
-                        settings.hydrationConnections(),
-                        settings.preloadStates(),
-                        Math.min(MOST_JOINED_BYTES, settings.extentBytes() / JOINED_PART),
-                        settings.hydrationMaxBytesPerSecond()),
-                new HydrationPace(
-                        System::nanoTime,
-                        sleeper,
-                        HYDRATION_BACKOFF,
-                        RATE,
-                        HeapPressure.ofProcess().or(db.pressure())),
+                settings.hydration(work),
+                HydrationPace.ofProcess(sleeper, HeapPressure.ofProcess().or(db.pressure())),
                 tier.room());
     }
 
-    /** The ids that the handles tell, several after some kinds of rescale. */
-    private static String checkpoint(Collection<KeyedStateHandle> handles) {
-        return handles.stream()
-                .filter(IncrementalKeyedStateHandle.class::isInstance)
-                .map(handle -> ((IncrementalKeyedStateHandle) handle).getCheckpointId())
-                .distinct()
-                .map(String::valueOf)
-                .collect(Collectors.joining(", "));
-    }
-
     private RocksDBKeyedStateBackend<K> assemble(
+            LocalDatabase.Opening<K> opening,
             LocalDatabase<K> database,
-            StateSerializerProvider<K> keySerializer,
+            TimerQueues<K> timers,
             Consumer<String> whole) {
         Environment env = parameters.getEnv();
         PagedRocksDB db = database.paged();
@@ -366,8 +226,6 @@ final class BackendAssembly<K> {
         RocksDBWriteBatchWrapper batch =
                 new RocksDBWriteBatchWrapper(
                         db, container.getWriteOptions(), local.writeBatchBytes());
-        StreamCompressionDecorator compression =
-                AbstractStateBackend.getCompressionDecorator(env.getExecutionConfig());
         RocksDBManualCompactionManager compactions =
                 RocksDBManualCompactionManager.create(
                         db, local.compactions(), env.getIOManager().getExecutorService());
@@ -376,7 +234,7 @@ final class BackendAssembly<K> {
                         db,
                         new LazySnapshotStrategy.Owner<>(
                                 guard,
-                                keySerializer.currentSchemaSerializer(),
+                                opening.keySerializer().currentSchemaSerializer(),
                                 database.states(),
                                 parameters.getKeyGroupRange(),
                                 keyGroupPrefixBytes,
@@ -390,112 +248,14 @@ final class BackendAssembly<K> {
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries);
-        Migrations migrations = new Migrations(database.states(), whole);
-        TimerPrefetch<K> prefetch = prefetch(database, keySerializer);
-        return new RocksDBKeyedStateBackend<>(
-                env.getUserCodeClassLoader().asClassLoader(),
-                local.directory(),
-                container,
-                familyOptions,
-                parameters.getKvStateRegistry(),
-                keySerializer.currentSchemaSerializer(),
-                env.getExecutionConfig(),
-                parameters.getTtlTimeProvider(),
-                tracking.latency(),
-                tracking.size(),
-                db,
-                database.states(),
-                database.heapQueues(),
-                keyGroupPrefixBytes,
-                cancel,
-                compression,
-                guard,
+        return new PagedBackend<>(
+                opening,
+                database,
+                tracking,
+                new PagedBackend.Writers(batch, compactions, timers.factory(batch, compactions)),
                 snapshots,
-                batch,
-                database.defaultFamily(),
-                database.monitor(),
-                new SerializedCompositeKeyBuilder<>(
-                        keySerializer.currentSchemaSerializer(), keyGroupPrefixBytes, 32),
-                queues(database, batch, compactions),
-                ttlFilters,
-                new InternalKeyContextImpl<>(
-                        parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups()),
-                local.writeBatchBytes(),
-                null,
-                compactions) {
-            @Override
-            @SuppressWarnings("TypeParameterUnusedInFormals") // Flink's
-            public <N, V, E, S extends State, T extends S> T createOrUpdateInternalState(
-                    TypeSerializer<N> namespaceSerializer,
-                    StateDescriptor<S, V> descriptor,
-                    StateSnapshotTransformFactory<E> transforms,
-                    boolean allowFutureMetadataUpdates)
-                    throws Exception {
-                migrations.before(descriptor);
-                T state =
-                        super.createOrUpdateInternalState(
-                                namespaceSerializer,
-                                descriptor,
-                                transforms,
-                                allowFutureMetadataUpdates);
-                prefetch.stateRegistered();
-                return state;
-            }
-
-            @Override
-            public <T extends HeapPriorityQueueElement & PriorityComparable<? super T> & Keyed<?>>
-                    KeyGroupedInternalPriorityQueue<T> create(
-                            String name,
-                            TypeSerializer<T> serializer,
-                            boolean allowFutureMetadataUpdates) {
-                return prefetch.observe(
-                        name,
-                        serializer,
-                        super.create(name, serializer, allowFutureMetadataUpdates));
-            }
-        };
-    }
-
-    private TimerPrefetch<K> prefetch(
-            LocalDatabase<K> database, StateSerializerProvider<K> keySerializer) {
-        RowsOfTimers<K> rows =
-                new RowsOfTimers<>(
-                        database.paged().ahead(),
-                        database::keyValueStates,
-                        keySerializer.currentSchemaSerializer().duplicate(),
-                        keyGroupPrefixBytes,
-                        parameters.getNumberOfKeyGroups());
-        return new TimerPrefetch<>(
-                rows,
-                parameters.getKeyGroupRange(),
-                keyGroupPrefixBytes,
-                settings.prefetch(),
-                System::currentTimeMillis,
-                metrics);
-    }
-
-    private PriorityQueueSetFactory queues(
-            LocalDatabase<K> database,
-            RocksDBWriteBatchWrapper batch,
-            RocksDBManualCompactionManager compactions) {
-        if (local.queues().getPriorityQueueStateType() == PriorityQueueStateType.HEAP) {
-            return new HeapTimerQueueFactory(
-                    parameters.getKeyGroupRange(), parameters.getNumberOfKeyGroups());
-        }
-        return FlinkInternals.rocksQueues(
-                new FlinkInternals.Queues(
-                        parameters.getKeyGroupRange(),
-                        keyGroupPrefixBytes,
-                        parameters.getNumberOfKeyGroups(),
-                        database.states(),
-                        database.paged(),
-                        local.container().getReadOptions(),
-                        batch,
-                        database.monitor(),
-                        familyOptions,
-                        local.container().getWriteBufferManagerCapacity(),
-                        local.queues().getRocksDBPriorityQueueSetCacheSize(),
-                        compactions));
+                new Migrations(database.states(), whole),
+                timers.prefetch(settings.prefetch(), metrics));
     }
 
     /** The overlay shares cache and write buffers, and takes none of the users' other settings. */

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.loading.HydrationSettings;
 import io.lazystate.prefetch.PrefetchSettings;
 import io.lazystate.run.RunFormat;
 import io.lazystate.store.Replicas;
@@ -10,6 +11,7 @@ import io.lazystate.store.S3Limits;
 import io.lazystate.tiers.TierSettings;
 import java.io.File;
 import java.io.Serializable;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -40,6 +42,12 @@ record LazySettings(
         @Nullable String edgeCacheDirectory)
         implements Serializable {
     private static final long serialVersionUID = 1L;
+
+    /** Bytes of small neighbouring extents that one read fetches: they pass through the heap. */
+    private static final long MOST_JOINED_BYTES = 8 << 20;
+
+    /** And no more than one part in so many of a full extent. */
+    private static final int JOINED_PART = 4;
 
     /**
      * Reads the options.
@@ -149,6 +157,21 @@ record LazySettings(
 
     RunFormat runFormat() {
         return RunFormat.ofPages(pageBytes);
+    }
+
+    /**
+     * Those of a hydrator.
+     *
+     * @param directory for its files
+     */
+    HydrationSettings hydration(Path directory) {
+        return new HydrationSettings(
+                runFormat(),
+                directory,
+                hydrationConnections,
+                preloadStates,
+                Math.min(MOST_JOINED_BYTES, extentBytes / JOINED_PART),
+                hydrationMaxBytesPerSecond);
     }
 
     private static int atLeast(int least, ReadableConfig config, ConfigOption<Integer> option) {

@@ -56,6 +56,7 @@ final class LocalDatabase<K> implements AutoCloseable {
             KeyedStateBackendParameters<K> parameters,
             BackendAssembly.Local local,
             StateSerializerProvider<K> keySerializer,
+            int keyGroupPrefixBytes,
             Function<String, ColumnFamilyOptions> familyOptions,
             RocksDbTtlCompactFiltersManager ttlFilters,
             ResourceGuard guard,
@@ -89,16 +90,12 @@ final class LocalDatabase<K> implements AutoCloseable {
      *     empty for an empty database
      */
     static <K> LocalDatabase<K> open(
-            Opening<K> opening,
-            Collection<KeyedStateHandle> handlesOfFlink,
-            int keyGroupPrefixBytes,
-            PagingContext paging)
+            Opening<K> opening, Collection<KeyedStateHandle> handlesOfFlink, PagingContext paging)
             throws Exception {
         LinkedHashMap<String, RocksDbKvStateInfo> states = new LinkedHashMap<>();
         LinkedHashMap<String, HeapPriorityQueueSnapshotRestoreWrapper<?>> queues =
                 new LinkedHashMap<>();
-        RocksDBRestoreOperation operation =
-                operation(opening, handlesOfFlink, keyGroupPrefixBytes, states, queues);
+        RocksDBRestoreOperation operation = operation(opening, handlesOfFlink, states, queues);
         try {
             RocksDBRestoreResult opened = operation.restore();
             PagedRocksDB paged = new PagedRocksDB(opened.getDb(), paging);
@@ -178,7 +175,6 @@ final class LocalDatabase<K> implements AutoCloseable {
     private static <K> RocksDBRestoreOperation operation(
             Opening<K> o,
             Collection<KeyedStateHandle> handles,
-            int keyGroupPrefixBytes,
             LinkedHashMap<String, RocksDbKvStateInfo> states,
             LinkedHashMap<String, HeapPriorityQueueSnapshotRestoreWrapper<?>> queues) {
         KeyedStateBackendParameters<K> p = o.parameters();
@@ -202,7 +198,7 @@ final class LocalDatabase<K> implements AutoCloseable {
             return new RocksDBIncrementalRestoreOperation<>(
                     p.getOperatorIdentifier(),
                     p.getKeyGroupRange(),
-                    keyGroupPrefixBytes,
+                    o.keyGroupPrefixBytes(),
                     RocksDBOptions.CHECKPOINT_TRANSFER_THREAD_NUM.defaultValue(),
                     o.guard(),
                     p.getCancelStreamRegistry(),

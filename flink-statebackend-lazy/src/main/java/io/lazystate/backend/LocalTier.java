@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.loading.Room;
+import io.lazystate.paging.LocalSpace;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.tiers.DiskUsage;
 import io.lazystate.tiers.LocalBudget;
@@ -39,8 +40,9 @@ final class LocalTier implements Closeable {
     /** Makes a database ready to let state go. Before anything is restored or written. */
     void prepare(PagedRocksDB db) throws RocksDBException {
         if (share != null) {
-            db.trackWrites();
-            db.setGenerationBytes(settings.tiers().generationBytes());
+            LocalSpace space = db.localSpace();
+            space.trackWrites();
+            space.setGenerationBytes(settings.tiers().generationBytes());
         }
     }
 

@@ -145,7 +145,7 @@ final class RestoredState {
      * @throws LazyStateException as of the reads
      */
     void loadWhole(String name) {
-        db.recall(name);
+        db.localSpace().recall(name);
         hydrator.loadWhole(name);
         db.settle();
     }

@@ -83,7 +83,7 @@ final class ExtentFiles {
     private List<ByteBuffer> readTables(List<ColdExtent> batch, LoadCause cause) {
         List<Run> bases = batch.stream().map(cold -> requireNonNull(cold.wholeBase())).toList();
         try {
-            return loader.readTables(bases, cause);
+            return loader.reads().tables(bases, cause);
         } catch (LazyStateException e) {
             if (e.kind() != Kind.CORRUPT) {
                 throw e;
@@ -149,7 +149,7 @@ final class ExtentFiles {
         }
         Path file = newFile();
         try {
-            loader.download(base, file, cause);
+            loader.reads().download(base, file, cause);
             return file;
         } catch (LazyStateException e) {
             delete(file);
@@ -188,7 +188,9 @@ final class ExtentFiles {
 
     private RunCursor cursor(Run run, boolean removals, LoadCause cause) {
         return new RunCursor(
-                loader.pageTable(run, cause), removals, new SequentialPages(loader, run, cause));
+                loader.indexes().pageTable(run, cause),
+                removals,
+                new SequentialPages(loader, run, cause));
     }
 
     private static void delete(Path file) {

@@ -2,6 +2,7 @@ package io.lazystate.loading;
 
 import io.lazystate.store.Backoff;
 import io.lazystate.store.Sleeper;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
 
@@ -16,8 +17,16 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public record HydrationPace(
-        LongSupplier nanoTime,
-        Sleeper sleeper,
-        Backoff backoff,
-        ByteRate rate,
-        Pressure pressure) {}
+        LongSupplier nanoTime, Sleeper sleeper, Backoff backoff, ByteRate rate, Pressure pressure) {
+
+    /** Between attempts at a store that is away: from a second to a minute. */
+    private static final Backoff BACKOFF =
+            new Backoff(1_000, 60_000, () -> ThreadLocalRandom.current().nextDouble());
+
+    private static final ByteRate RATE_OF_PROCESS = new ByteRate(System::nanoTime);
+
+    /** That of all hydrators of this process. */
+    public static HydrationPace ofProcess(Sleeper sleeper, Pressure pressure) {
+        return new HydrationPace(System::nanoTime, sleeper, BACKOFF, RATE_OF_PROCESS, pressure);
+    }
+}

@@ -1,22 +1,13 @@
 package io.lazystate.loading;
 
-import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
-import io.lazystate.run.Crc32c;
 import io.lazystate.run.Page;
-import io.lazystate.run.PageRef;
 import io.lazystate.run.PageTable;
 import io.lazystate.run.Run;
-import io.lazystate.store.Check;
-import io.lazystate.store.ObjectRange;
-import io.lazystate.store.StoredObject;
 import io.lazystate.store.VerifiedReader;
-import java.nio.ByteBuffer;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -24,19 +15,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches pages and page indexes of runs, verified, through a bounded cache.
+ * Fetches pages of runs, verified, through a bounded cache.
  *
- * <p>Threads: any; requests for the same page or index are made once. Only the thread that builds
- * it, the task's, has faults: what others wait for counts as theirs. Cost: what is not cached is
- * fetched in one parallel wave, at most one ranged read for each page or index. Ownership: the
- * executor and the reader belong to the caller; a page stays usable for as long as it is
- * referenced.
+ * <p>Threads: any; requests for the same page are made once. Only the thread that builds it, the
+ * task's, has faults: what others wait for counts as theirs. Cost: what is not cached is fetched in
+ * one parallel wave, at most one ranged read for each page. Ownership: the executor and the reader
+ * belong to the caller; a page stays usable for as long as it is referenced.
  */
 @Internal
 public final class PageLoader {
@@ -52,15 +40,13 @@ public final class PageLoader {
     /** Pages are larger on the heap than in the store. */
     private static final int ASSUMED_COMPRESSION = 2;
 
-    private final VerifiedReader reader;
     private final LoadingMetrics metrics;
     private final PageCache cache;
-    private final Thread taskThread = Thread.currentThread();
-    private final DemandWaits waits = new DemandWaits();
+    private final Faults faults;
+    private final PageIndexes indexes;
+    private final RunReads reads;
     private final ExtentHeat heat = new ExtentHeat();
     private final SingleFlight<PageId, Page> pages;
-    private final SingleFlight<Run, PageTable> tables;
-    private final SingleFlight<Run, Run> filters;
 
     /** Of the pages that are on their way for predictions. */
     private final LongAdder storedBytesAhead = new LongAdder();
@@ -71,12 +57,22 @@ public final class PageLoader {
      */
     public PageLoader(
             VerifiedReader reader, LoadExecutor executor, long cacheBytes, LoadingMetrics metrics) {
-        this.reader = reader;
         this.metrics = metrics;
         this.cache = new PageCache(cacheBytes, metrics);
+        this.faults = new Faults(metrics);
+        this.indexes = new PageIndexes(reader, executor, metrics, faults);
+        this.reads = new RunReads(reader, metrics, indexes);
         this.pages = new SingleFlight<>(executor, metrics.pendingPages());
-        this.tables = new SingleFlight<>(executor);
-        this.filters = new SingleFlight<>(executor);
+    }
+
+    /** Fetches the indexes of the pages. */
+    public PageIndexes indexes() {
+        return indexes;
+    }
+
+    /** Reads past the cache. */
+    public RunReads reads() {
+        return reads;
     }
 
     /** Notes which extents are read cold. */
@@ -91,7 +87,7 @@ public final class PageLoader {
 
     /** The waits of the task for pages. */
     DemandWaits waits() {
-        return waits;
+        return faults.waits();
     }
 
     /**
@@ -114,11 +110,11 @@ public final class PageLoader {
         if (missing.isEmpty()) {
             return found;
         }
-        return fault(
+        return faults.await(
                 cause -> {
                     List<CompletableFuture<Page>> wave = new ArrayList<>(missing.size());
                     missing.forEach(id -> wave.add(fetch(id, 1, cause)));
-                    fetchFilters(ids, cause);
+                    indexes.fetchFilters(ids, cause);
                     int next = 0;
                     for (int i = 0; i < found.length; i++) {
                         if (found[i] == null) {
@@ -143,7 +139,7 @@ public final class PageLoader {
         if (cached != null) {
             return cached;
         }
-        Page fetched = fault(cause -> Futures.await(fetch(id, ahead, cause)));
+        Page fetched = faults.await(cause -> Futures.await(fetch(id, ahead, cause)));
         cache.get(id);
         return fetched;
     }
@@ -211,29 +207,6 @@ public final class PageLoader {
         return new Arrival(wave);
     }
 
-    /** Starts to fetch the filters of the pages' runs that are not here. Nobody waits for them. */
-    public void prefetchFilters(Collection<PageId> ids) {
-        fetchFilters(ids, LoadCause.PREFETCH);
-    }
-
-    /**
-     * Fetches a page table that is not here, then goes on with it in a thread of the loader, or in
-     * this one. Nobody hears of errors.
-     */
-    public void withPageTable(Run run, Consumer<PageTable> then) {
-        CompletableFuture<Void> unused = fetchPageTable(run, LoadCause.PREFETCH).thenAccept(then);
-    }
-
-    /** Starts to fetch the page tables that are not here, each with one ranged read. */
-    public Arrival prefetchPageTables(Collection<Run> runs) {
-        return prefetchPageTables(runs, LoadCause.DEMAND);
-    }
-
-    /** As above, for another cause. */
-    public Arrival prefetchPageTables(Collection<Run> runs, LoadCause cause) {
-        return new Arrival(fetchPageTables(runs, cause));
-    }
-
     /** Gives the cache's memory back, when nothing is cold any more. */
     public void dropCache() {
         cache.clear();
@@ -242,172 +215,6 @@ public final class PageLoader {
     /** Gives the memory of a run's pages back, which is read no more. */
     public void forget(Run run) {
         cache.forget(run);
-    }
-
-    /** Makes the page tables of the runs available; those missing are fetched in one wave. */
-    public void requirePageTables(Collection<Run> runs) {
-        for (Run run : runs) {
-            if (run.pageTable() == null) {
-                fault(
-                        cause -> {
-                            fetchPageTables(runs, cause).forEach(Futures::await);
-                            return runs;
-                        });
-                return;
-            }
-        }
-    }
-
-    /** Returns a run's page table, fetching it if it is not here. */
-    public PageTable pageTable(Run run) {
-        return pageTable(run, LoadCause.DEMAND);
-    }
-
-    /** As above, for whoever else waits. */
-    public PageTable pageTable(Run run, LoadCause cause) {
-        PageTable table = run.pageTable();
-        return table != null ? table : Futures.await(fetchPageTable(run, cause));
-    }
-
-    /**
-     * Copies a run's whole table to a local file, verified.
-     *
-     * <p>Ownership: as of {@link VerifiedReader#download}.
-     *
-     * @throws LazyStateException CORRUPT if length or checksum differ
-     */
-    public void download(Run run, Path target, LoadCause cause) {
-        long length = run.meta().tableBytes();
-        ObjectRange table = range(run, run.offset(), length);
-        pending(
-                run.meta().pageCount(),
-                () -> {
-                    reader.download(table, run.meta().tableCrc32c(), cause, target);
-                    return true;
-                });
-        metrics.loaded(cause, run.meta().pageCount(), length);
-    }
-
-    /**
-     * Reads the tables of runs of one object with one ranged read, from the first to the last of
-     * them.
-     *
-     * @param runs at most 2 GB from end to end
-     * @return the table of each, in order; parts of one array
-     * @throws LazyStateException CORRUPT if the checksum of any differs
-     */
-    List<ByteBuffer> readTables(List<Run> runs, LoadCause cause) {
-        StoredObject object = runs.get(0).object();
-        long start = runs.stream().mapToLong(Run::offset).min().orElseThrow();
-        long end =
-                runs.stream()
-                        .mapToLong(run -> run.offset() + run.meta().tableBytes())
-                        .max()
-                        .orElseThrow();
-        int pages = runs.stream().mapToInt(run -> run.meta().pageCount()).sum();
-        int length = Math.toIntExact(end - start);
-        return pending(
-                pages,
-                () -> {
-                    List<ByteBuffer> tables =
-                            reader.read(
-                                    new ObjectRange(object, start, length),
-                                    cause,
-                                    bytes -> tables(runs, start, bytes));
-                    metrics.loaded(cause, pages, length);
-                    return tables;
-                });
-    }
-
-    /** The tables of runs that lie in these bytes; CORRUPT if the checksum of any differs. */
-    private static List<ByteBuffer> tables(List<Run> runs, long start, byte[] bytes) {
-        List<ByteBuffer> tables = new ArrayList<>(runs.size());
-        for (Run run : runs) {
-            int at = Math.toIntExact(run.offset() - start);
-            int tableBytes = Math.toIntExact(run.meta().tableBytes());
-            verify(run, Crc32c.of(bytes, at, tableBytes));
-            tables.add(ByteBuffer.wrap(bytes, at, tableBytes));
-        }
-        return tables;
-    }
-
-    private static void verify(Run run, int crc32c) {
-        if (crc32c != run.meta().tableCrc32c()) {
-            throw new LazyStateException(
-                    Kind.CORRUPT,
-                    range(run, run.offset(), run.meta().tableBytes()).where(),
-                    "The run file failed its checksum; restore from a backup copy, or from an"
-                            + " older checkpoint",
-                    null);
-        }
-    }
-
-    /** Reads bytes of a run that are neither pages nor indexes to the caller, past the cache. */
-    public <T> T read(Run run, long offset, int length, LoadCause cause, Check<T> check) {
-        T result = reader.read(range(run, offset, length), cause, check);
-        metrics.loaded(cause, 0, length);
-        return result;
-    }
-
-    /** Reads and verifies neighbouring pages with one ranged read, past the cache. */
-    public List<Page> readPages(Run run, int from, int to, LoadCause cause) {
-        pageTable(run, cause);
-        return pending(to - from, () -> read(run, from, to, cause));
-    }
-
-    private List<Page> read(Run run, int from, int to, LoadCause cause) {
-        PageTable table = pageTable(run, cause);
-        long start = table.page(from).offset();
-        PageRef last = table.page(to - 1);
-        int length = Math.toIntExact(last.offset() + last.length() - start);
-        List<Page> pages =
-                reader.read(
-                        range(run, run.offset() + start, length),
-                        cause,
-                        bytes -> decode(run, table, from, to, bytes));
-        metrics.loaded(cause, to - from, length);
-        return pages;
-    }
-
-    private static List<Page> decode(Run run, PageTable table, int from, int to, byte[] bytes) {
-        long start = table.page(from).offset();
-        List<Page> decoded = new ArrayList<>(to - from);
-        for (int i = from; i < to; i++) {
-            PageRef ref = table.page(i);
-            int at = Math.toIntExact(ref.offset() - start);
-            byte[] stored = Arrays.copyOfRange(bytes, at, at + ref.length());
-            decoded.add(Page.decode(stored, ref, run.where(ref)));
-        }
-        return decoded;
-    }
-
-    private interface Wait<T> {
-        T under(LoadCause cause);
-    }
-
-    /** Lets the caller wait for pages or indexes: a fault if it is the task. */
-    private <T> T fault(Wait<T> wait) {
-        if (Thread.currentThread() != taskThread) {
-            return wait.under(LoadCause.SNAPSHOT);
-        }
-        metrics.faults().increment();
-        waits.begin();
-        long start = System.nanoTime();
-        try {
-            return wait.under(LoadCause.DEMAND);
-        } finally {
-            metrics.waited(System.nanoTime() - start);
-            waits.end();
-        }
-    }
-
-    private <T> T pending(int count, Supplier<T> work) {
-        metrics.pendingPages().add(count);
-        try {
-            return work.get();
-        } finally {
-            metrics.pendingPages().add(-count);
-        }
     }
 
     private CompletableFuture<Page> fetch(PageId id, int ahead, LoadCause asked) {
@@ -424,7 +231,7 @@ public final class PageLoader {
                         asked,
                         stored,
                         cause -> {
-                            List<Page> read = read(run, id.page(), end, cause);
+                            List<Page> read = reads.pagesPending(run, id.page(), end, cause);
                             boolean predicted = cause == LoadCause.PREFETCH;
                             for (int i = 0; i < read.size(); i++) {
                                 cache.put(ids.get(i), read.get(i), predicted);
@@ -442,69 +249,5 @@ public final class PageLoader {
     private static long bytes(Run run, int from, int to) {
         PageTable table = run.pageTable();
         return table == null ? 0 : table.page(to - 1).endOffset() - table.page(from).offset();
-    }
-
-    private List<CompletableFuture<PageTable>> fetchPageTables(
-            Collection<Run> runs, LoadCause cause) {
-        List<CompletableFuture<PageTable>> wave = new ArrayList<>();
-        for (Run run : runs) {
-            if (run.pageTable() == null) {
-                wave.add(fetchPageTable(run, cause));
-            }
-        }
-        return wave;
-    }
-
-    /**
-     * Always asked for at once, whoever wants it: requests of less urgent causes wait for page
-     * tables in the executor's threads, and must not wait for each other there.
-     */
-    private CompletableFuture<PageTable> fetchPageTable(Run run, LoadCause cause) {
-        int length = run.meta().pageTableBytes();
-        return tables.start(
-                run,
-                LoadCause.DEMAND,
-                length,
-                urgent -> {
-                    ObjectRange range = range(run, run.pageTableOffset(), length);
-                    PageTable table =
-                            reader.read(
-                                    range,
-                                    cause,
-                                    stored -> run.installPageTable(stored, range.where()));
-                    metrics.loaded(cause, 0, length);
-                    return table;
-                });
-    }
-
-    /**
-     * Fetches the filters of the runs in the same wave as their first pages. Nobody waits: they
-     * answer later reads, and a filter that cannot be had costs only pages.
-     */
-    private void fetchFilters(Collection<PageId> ids, LoadCause cause) {
-        for (PageId id : ids) {
-            Run run = id.run();
-            if (run.filter() == null && run.meta().pageCount() > 1) {
-                CompletableFuture<Run> unused = fetchFilter(run, cause);
-            }
-        }
-    }
-
-    private CompletableFuture<Run> fetchFilter(Run run, LoadCause asked) {
-        int length = run.meta().filterBytes();
-        return filters.start(
-                run,
-                asked,
-                length,
-                cause -> {
-                    ObjectRange range = range(run, run.filterOffset(), length);
-                    reader.read(range, cause, stored -> run.installFilter(stored, range.where()));
-                    metrics.loaded(cause, 0, length);
-                    return run;
-                });
-    }
-
-    private static ObjectRange range(Run run, long offset, long length) {
-        return new ObjectRange(run.object(), offset, length);
     }
 }

@@ -13,7 +13,7 @@ import org.apache.flink.annotation.Internal;
  * cache.
  *
  * <p>Threads: one. Memory: {@link #READ_BYTES} as stored, or one page if that is larger, and the
- * same rows decoded. Errors: as of {@link PageLoader#readPages}.
+ * same rows decoded. Errors: as of {@link RunReads#pages}.
  */
 @Internal
 public final class SequentialPages implements RunCursor.Pages {
@@ -35,14 +35,14 @@ public final class SequentialPages implements RunCursor.Pages {
     @Override
     public Page fetch(int page, int walked) {
         if (page < first || page >= first + here.size()) {
-            here = loader.readPages(run, page, endOfRead(page), cause);
+            here = loader.reads().pages(run, page, endOfRead(page), cause);
             first = page;
         }
         return here.get(page - first);
     }
 
     private int endOfRead(int from) {
-        PageTable table = loader.pageTable(run, cause);
+        PageTable table = loader.indexes().pageTable(run, cause);
         long end = table.page(from).offset() + READ_BYTES;
         int to = from + 1;
         while (to < table.pages() && table.page(to).endOffset() <= end) {

@@ -52,7 +52,7 @@ final class AtHandReader extends ColdReader {
         boolean here = true;
         for (Run run : runs) {
             if (run.pageTable() == null) {
-                loader.withPageTable(run, table -> {});
+                loader.indexes().withPageTable(run, table -> {});
                 here = false;
             }
         }
@@ -69,7 +69,7 @@ final class AtHandReader extends ColdReader {
     void fetchForSeek(Extent extent, byte[] key) {
         boolean here = true;
         for (Run run : newestFirst(extent)) {
-            int page = loader.pageTable(run).pageFor(key);
+            int page = loader.indexes().pageTable(run).pageFor(key);
             here &= page < 0 || pageAtHand(run, page) != null;
         }
         if (!here) {

@@ -1,5 +1,6 @@
 package io.lazystate.paging;
 
+import io.lazystate.metrics.LoadingMetrics;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -13,19 +14,29 @@ final class BatchRouter implements WriteBatchReader.Handler {
     /** A row that this batch wrote to a cold extent before. */
     private record ColdKey(int stateId, ByteBuffer key) {}
 
-    private final StateRegistry states;
     private final WriteBatch target;
-    private final PagedRocksDB db;
+    private final StateRegistry states;
+    private final Overlay overlay;
+    private final RowReader reader;
+    private final LoadingMetrics metrics;
     private final Map<ColdKey, byte @Nullable []> written = new HashMap<>();
     private final boolean merges;
 
     /**
      * @param merges whether the batch has merges, which then need to see its own earlier rows
      */
-    BatchRouter(StateRegistry states, WriteBatch target, PagedRocksDB db, boolean merges) {
-        this.states = states;
+    BatchRouter(
+            WriteBatch target,
+            StateRegistry states,
+            Overlay overlay,
+            RowReader reader,
+            LoadingMetrics metrics,
+            boolean merges) {
         this.target = target;
-        this.db = db;
+        this.states = states;
+        this.overlay = overlay;
+        this.reader = reader;
+        this.metrics = metrics;
         this.merges = merges;
     }
 
@@ -56,9 +67,9 @@ final class BatchRouter implements WriteBatchReader.Handler {
         if (state.map().isResident(key)) {
             target.delete(state.handle(), key);
         } else {
-            db.countColdWrite();
+            metrics.coldWrites().increment();
             remember(state, key, null);
-            db.overlay().remove(target, state, key);
+            overlay.remove(target, state, key);
         }
     }
 
@@ -78,15 +89,18 @@ final class BatchRouter implements WriteBatchReader.Handler {
             target.merge(state.handle(), key, operand);
         } else {
             ColdKey row = new ColdKey(state.id(), ByteBuffer.wrap(key));
-            byte[] value = written.containsKey(row) ? written.get(row) : db.coldValue(state, key);
+            byte[] value =
+                    written.containsKey(row)
+                            ? written.get(row)
+                            : reader.get(state, state.map(), key, null);
             putCold(state, key, StringAppend.append(value, operand));
         }
     }
 
     private void putCold(PagedState state, byte[] key, byte[] value) throws RocksDBException {
-        db.countColdWrite();
+        metrics.coldWrites().increment();
         remember(state, key, value);
-        db.overlay().put(target, state, key, value);
+        overlay.put(target, state, key, value);
     }
 
     private void remember(PagedState state, byte[] key, byte @Nullable [] value) {

@@ -44,10 +44,10 @@ class ColdReader {
             return null;
         }
         loader.heat().touch(extent, 1);
-        loader.requirePageTables(runs);
+        loader.indexes().requirePageTables(runs);
         List<PageId> wave = new ArrayList<>(runs.size());
         for (Run run : runs) {
-            int page = loader.pageTable(run).pageFor(key);
+            int page = loader.indexes().pageTable(run).pageFor(key);
             if (page >= 0) {
                 wave.add(new PageId(run, page));
             }
@@ -75,7 +75,7 @@ class ColdReader {
     List<RowCursor> cursors(Extent extent) {
         loader.heat().touch(extent, 1);
         List<Run> runs = newestFirst(extent);
-        loader.requirePageTables(runs);
+        loader.indexes().requirePageTables(runs);
         return cursors(extent, runs);
     }
 
@@ -83,7 +83,7 @@ class ColdReader {
     final List<RowCursor> cursors(Extent extent, List<Run> runs) {
         List<RowCursor> cursors = new ArrayList<>(runs.size());
         for (Run run : runs) {
-            PageTable table = loader.pageTable(run);
+            PageTable table = loader.indexes().pageTable(run);
             cursors.add(
                     new RunCursor(
                             table,
@@ -97,7 +97,7 @@ class ColdReader {
     void fetchForSeek(Extent extent, byte[] key) {
         List<PageId> wave = new ArrayList<>(extent.runs());
         for (Run run : newestFirst(extent)) {
-            int page = loader.pageTable(run).pageFor(key);
+            int page = loader.indexes().pageTable(run).pageFor(key);
             if (page >= 0) {
                 wave.add(new PageId(run, page));
             }

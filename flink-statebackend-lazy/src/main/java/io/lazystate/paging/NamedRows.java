@@ -36,13 +36,13 @@ import org.rocksdb.RocksIterator;
 public final class NamedRows {
     private static final int MAX_ROWS_A_PREFIX = 1_000;
 
-    private final PagedRocksDB db;
+    private final RowReader reader;
     private final StateRegistry states;
     private final PageLoader loader;
     private final AtHandReader atHand;
 
-    NamedRows(PagedRocksDB db, StateRegistry states, PageLoader loader, AtHandReader atHand) {
-        this.db = db;
+    NamedRows(RowReader reader, StateRegistry states, PageLoader loader, AtHandReader atHand) {
+        this.reader = reader;
         this.states = states;
         this.loader = loader;
         this.atHand = atHand;
@@ -84,7 +84,10 @@ public final class NamedRows {
     public Loaded load(List<Prefix> wanted, LongSupplier nanosLeft) {
         List<Prefix> cold = wanted.stream().filter(prefix -> coldState(prefix) != null).toList();
         Progress progress = new Progress();
-        await(loader.prefetchPageTables(runs(cold), LoadCause.PRELOAD), nanosLeft, progress);
+        await(
+                loader.indexes().prefetchPageTables(runs(cold), LoadCause.PRELOAD),
+                nanosLeft,
+                progress);
         int next = 0;
         while (next < cold.size() && !progress.expired && hasRoom(progress)) {
             Set<PageId> pages = new LinkedHashSet<>();
@@ -173,7 +176,7 @@ public final class NamedRows {
         NavigableMap<byte[], byte[]> kept =
                 progress.kept.computeIfAbsent(state, s -> new TreeMap<>(Arrays::compareUnsigned));
         byte[] bytes = prefix.bytes();
-        try (RocksIterator rows = db.iteratorAtHand(state, atHand)) {
+        try (RocksIterator rows = reader.iteratorAtHand(state, atHand)) {
             int count = 0;
             for (rows.seek(bytes); rows.isValid(); rows.next()) {
                 byte[] key = rows.key();

@@ -160,7 +160,7 @@ final class PagedIterator extends RocksIterator {
     }
 
     private LazyStateException inState(LazyStateException e) {
-        return PagedRocksDB.inState(state, e);
+        return e.inState(state.name());
     }
 
     private static LazyStateException forwardOnly(String method) {

@@ -5,33 +5,20 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.Pressure;
-import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
-import io.lazystate.run.Lookup;
 import io.lazystate.run.RowBlock;
-import io.lazystate.store.StoredObject;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.StampedLock;
-import java.util.function.Predicate;
-import java.util.function.ToLongFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.CompactionStyle;
-import org.rocksdb.MutableDBOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -57,14 +44,12 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Heap bytes of one state's change log; what changes beyond is spilled. */
     private static final int CHANGE_LOG_CHUNK_BYTES = 4 << 20;
 
-    private static final long LOOK_FOR_FILES_MICROS = TimeUnit.SECONDS.toMicros(5);
-
     private final RocksDB raw;
     private final PagingContext context;
     private final Thread taskThread = Thread.currentThread();
     private final StateRegistry states = new StateRegistry();
     private final Overlay overlay;
-    private final ColdReader cold;
+    private final RowReader reader;
     private final Linker linker;
     private final RowsAhead ahead;
     private final HotKeys hotKeys = new HotKeys();
@@ -74,12 +59,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
     private final Residency residency;
-    private final StaleRows stale;
     private final StampedLock moves;
+    private final Checkpoints checkpoints;
+    private final LocalSpace space;
     private boolean unused = true;
-    private boolean tracksWrites;
-    private volatile long holdBackNanos;
-    private long cuts;
 
     /**
      * @param opened taken over: closed with this one, and not to be used on its own
@@ -91,15 +74,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.raw = opened;
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
-        this.cold = new ColdReader(context.loader(), context.metrics());
-        this.stale = new StaleRows(opened, captures);
+        this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
+        StaleRows stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
                 new Residency(states, overlay, linker, stale, captures, context, readOptions);
         this.moves = residency.moves();
+        this.space = new LocalSpace(opened, states, overlay, linker, residency, context.metrics());
+        this.checkpoints = new Checkpoints(this, states, overlay, reader, hotKeys, residency);
         this.ahead =
                 new RowsAhead(
-                        this,
+                        reader,
                         states,
                         context.loader(),
                         new AtHandReader(context.loader(), context.metrics()));
@@ -130,12 +115,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * Takes a column family of the opened database in; all its rows are resident, none is saved.
      */
     public void register(ColumnFamilyHandle family, String name) {
-        PagedState state =
-                states.add(
-                        family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
-        if (tracksWrites) {
-            state.trackWrites();
-        }
+        states.add(family, name, new ChangeLog(context.directory(), CHANGE_LOG_CHUNK_BYTES));
     }
 
     /** Sets where the rows of a restored state lie: its extents are cold from now on. */
@@ -179,7 +159,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
         while (true) {
             long stamp = moves.tryOptimisticRead();
             ExtentMap map = state.map();
-            byte[] value = map.allResident() ? raw.get(family, key) : get(state, map, key, null);
+            byte[] value =
+                    map.allResident() ? raw.get(family, key) : reader.get(state, map, key, null);
             if (moves.validate(stamp)) {
                 return value;
             }
@@ -206,49 +187,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return get(family, key);
         }
         PagedState state = states.of(family);
-        return get(state, captures.mapOf(state, snapshot), key, options);
-    }
-
-    private byte @Nullable [] get(
-            PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
-            throws RocksDBException {
-        int extent = map.indexOf(key);
-        Lookup row = localRow(state, map, extent, key, options);
-        if (row != null) {
-            return row.value();
-        }
-        byte[] hot = state.hotRows().get(key);
-        if (hot != null) {
-            context.metrics().hotReads().increment();
-            return hot;
-        }
-        row = findCold(state, map.extent(extent), key);
-        return row == null ? null : row.value();
-    }
-
-    /** What the local database says of a key; null if its extent is cold and it says nothing. */
-    private @Nullable Lookup localRow(
-            PagedState state, ExtentMap map, int extent, byte[] key, @Nullable ReadOptions options)
-            throws RocksDBException {
-        if (!map.isResident(extent)) {
-            Lookup row = overlay.get(state, key, options);
-            if (row != null || !map.isLocal(extent)) {
-                return row;
-            }
-        }
-        byte[] value =
-                options == null
-                        ? raw.get(state.handle(), key)
-                        : raw.get(state.handle(), options, key);
-        return value == null ? Lookup.REMOVED : new Lookup(value);
-    }
-
-    private @Nullable Lookup findCold(PagedState state, Extent extent, byte[] key) {
-        try {
-            return cold.find(extent, key);
-        } catch (LazyStateException e) {
-            throw inState(state, e);
-        }
+        return reader.get(state, captures.mapOf(state, snapshot), key, options);
     }
 
     @Override
@@ -262,39 +201,17 @@ public final class PagedRocksDB extends GuardedRocksDB {
         PagedState state = states.of(family);
         Snapshot snapshot = options.snapshot();
         if (snapshot != null) {
-            return iterator(state, captures.mapOf(state, snapshot), options);
+            return reader.iterator(state, captures.mapOf(state, snapshot), options);
         }
         while (true) { // extent map and overlay have to be of one moment
             long stamp = moves.tryOptimisticRead();
-            RocksIterator iterator = iterator(state, state.map(), options);
+            RocksIterator iterator = reader.iterator(state, state.map(), options);
             if (moves.validate(stamp)) {
                 return iterator;
             }
             iterator.close();
             Thread.onSpinWait();
         }
-    }
-
-    RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
-        return iterator(state, map, options, cold);
-    }
-
-    /** An iterator of the task thread that ends, with an exception, at a page that is not here. */
-    RocksIterator iteratorAtHand(PagedState state, AtHandReader atHand) {
-        return iterator(state, state.map(), readOptions, atHand);
-    }
-
-    private RocksIterator iterator(
-            PagedState state, ExtentMap map, ReadOptions options, ColdReader reader) {
-        RocksIterator main = raw.newIterator(state.handle(), options);
-        if (map.allResident()) {
-            return main;
-        }
-        Overlay.Rows overlaid = overlay.rows(state, options);
-        PagedIterator iterator =
-                new PagedIterator(this, state, map, main, overlaid, reader, captures);
-        captures.add(iterator, map);
-        return iterator;
     }
 
     /** Where rows are named that will be read soon. */
@@ -305,7 +222,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     /** Where rows are named that are wanted from the start. */
     public NamedRows namedRows() {
         return new NamedRows(
-                this,
+                reader,
                 states,
                 context.loader(),
                 new AtHandReader(context.loader(), context.metrics()));
@@ -341,7 +258,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
             throws RocksDBException {
         use();
-        holdBack();
+        space.holdBack();
         PagedState state = states.of(family);
         ExtentMap map = state.map();
         if (map.isResident(key)) {
@@ -349,7 +266,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             raw.merge(family, options, key, operand);
         } else {
             // First the read, which may fail: then nothing has changed, and nothing is logged.
-            byte[] value = get(state, map, key, null);
+            byte[] value = reader.get(state, map, key, null);
             state.log(key);
             context.metrics().coldWrites().increment();
             overlay.put(state, options, key, StringAppend.append(value, operand));
@@ -366,7 +283,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (batch.count() == 0) {
             return;
         }
-        holdBack();
+        space.holdBack();
         byte[] data = batch.data();
         if (states.allResident()) {
             WriteBatchReader.read(data, new BatchLog(states));
@@ -374,28 +291,23 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return;
         }
         try (WriteBatch rerouted = new WriteBatch(data.length)) {
-            WriteBatchReader.read(data, new BatchRouter(states, rerouted, this, batch.hasMerge()));
+            WriteBatchReader.read(
+                    data,
+                    new BatchRouter(
+                            rerouted,
+                            states,
+                            overlay,
+                            reader,
+                            context.metrics(),
+                            batch.hasMerge()));
             WriteBatchReader.read(data, new BatchLog(states));
             raw.write(options, rerouted);
         }
     }
 
-    /** The value that a batch's merge onto a cold key starts from. */
-    byte @Nullable [] coldValue(PagedState state, byte[] key) throws RocksDBException {
-        return get(state, state.map(), key, null);
-    }
-
-    Overlay overlay() {
-        return overlay;
-    }
-
-    void countColdWrite() {
-        context.metrics().coldWrites().increment();
-    }
-
     private PagedState written(ColumnFamilyHandle family, byte[] key) {
         use();
-        holdBack();
+        space.holdBack();
         PagedState state = states.of(family);
         state.log(key);
         return state;
@@ -417,76 +329,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
         raw.releaseSnapshot(snapshot);
     }
 
-    /** Captures the database for a checkpoint. Cost: milliseconds, no I/O. Task thread. */
-    public SnapshotView capture() {
-        Snapshot snapshot = getSnapshot();
-        ReadOptions options = new ReadOptions().setSnapshot(snapshot);
-        long cut = ++cuts;
-        List<StateView> views = new ArrayList<>();
-        SnapshotView view = new SnapshotView(this, snapshot, options, cut, views, hotKeys.all());
-        try {
-            for (PagedState state : states.all()) {
-                views.add(new StateView(this, state, state.map(), options, state.cut(cut)));
-            }
-            overlay.rotate(cut);
-            return view;
-        } catch (RuntimeException e) { // a change log had to spill, and the disk is full
-            view.close();
-            throw e;
-        } catch (RocksDBException e) {
-            view.close();
-            throw Natives.failed(Where.NOWHERE, "beginning anew with the overlay", e);
-        }
-    }
-
-    /**
-     * Builds further checkpoints on a completed one. Task thread.
-     *
-     * @param layouts what the checkpoint wrote, by the views it was captured with
-     */
-    public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
-        settle();
-        Map<PagedState, StateLayout> known = new HashMap<>();
-        layouts.forEach(
-                (stateView, layout) -> {
-                    if (states.contains(stateView.state())) {
-                        StateLayout old = stateView.state().map().layout();
-                        context.loader().heat().carry(old, layout);
-                        known.put(stateView.state(), layout);
-                    }
-                });
-        residency.adopt(known, view.cut());
-    }
-
-    /** The files that live extents and open views need: every new checkpoint refers to them. */
-    public Set<StoredObject> objectsInUse() {
-        Set<StoredObject> objects = new LinkedHashSet<>();
-        states.all().forEach(state -> objects.addAll(state.map().layout().objects()));
-        captures.addObjects(objects);
-        linker.addPinned(objects);
-        return objects;
-    }
-
-    /** The newest local row of a key that was changed: never a page. */
-    byte @Nullable [] changedValue(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
-            throws RocksDBException {
-        Lookup row = localRow(state, map, map.indexOf(key), key, options);
-        if (row == null) {
-            throw new LazyStateException(
-                    Kind.INTERNAL,
-                    where(state),
-                    "A changed key of a cold extent has no overlay row; the checkpoint is not"
-                            + " written; report this",
-                    null);
-        }
-        return row.value();
-    }
-
-    /** The row of a key that is at hand: resident, in the overlay, or brought along; or null. */
-    byte @Nullable [] valueAtHand(PagedState state, ExtentMap map, byte[] key, ReadOptions options)
-            throws RocksDBException {
-        Lookup row = localRow(state, map, map.indexOf(key), key, options);
-        return row == null ? state.hotRows().get(key) : row.value();
+    /** Where checkpoints begin and end. */
+    public Checkpoints checkpoints() {
+        return checkpoints;
     }
 
     // ------------------------------------------------------------------ residency
@@ -534,101 +379,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
         }
     }
 
-    // ------------------------------------------------------------------ eviction
-
-    /** How many bytes of rows written to cold extents are given back together, at least. */
-    public void setGenerationBytes(long bytes) {
-        overlay.setGenerationBytes(bytes);
-    }
-
-    /**
-     * Makes eviction possible. Before the first write.
-     *
-     * @throws RocksDBException if the local database refuses an option
-     */
-    public void trackWrites() throws RocksDBException {
-        tracksWrites = true;
-        // What a compaction wrote of a column family that was dropped meanwhile is found only when
-        // the directory is looked through: by default every six hours.
-        raw.setDBOptions(
-                MutableDBOptions.builder()
-                        .setDeleteObsoleteFilesPeriodMicros(LOOK_FOR_FILES_MICROS)
-                        .build());
-        states.all().forEach(PagedState::trackWrites);
-    }
-
     /** Has something done by the task thread at its next access. */
     public void atNextAccess(Runnable work) {
         residency.ask(work);
     }
 
-    /** Another number with each checkpoint that is built upon. Threads: any. */
-    public long adopted() {
-        return residency.adopted();
-    }
-
-    /** The extents of these states that can be evicted. Task thread. */
-    public List<Evictable> evictable(Predicate<String> ofStates) {
-        return residency.evictable(ofStates);
-    }
-
-    /** Makes extents cold, or lets them become so with the next checkpoint. Task thread. */
-    public void evict(List<Evictable> victims) {
-        residency.evict(victims, cuts + 1);
-    }
-
-    /** Makes the extents of a state that leave resident again. Task thread. */
-    public void recall(String name) {
-        PagedState state = states.named(name);
-        if (state != null) {
-            residency.recall(state);
-        }
-    }
-
-    /**
-     * Gives space back of rows written to cold extents, if the last checkpoint has them. Task
-     * thread.
-     *
-     * @param wantedBytes about; what was written longest ago goes first
-     * @return bytes that were given back
-     */
-    public long shrinkOverlay(double wantedBytes) {
-        return residency.shrinkOverlay(wantedBytes);
-    }
-
-    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
-    public boolean isStale(ColdExtent extent) {
-        PagedState state = states.named(extent.state());
-        return state != null && stale.overlaps(state, extent.extent());
-    }
-
-    /** How long each write of the task waits, to keep the local disk from filling up. */
-    public void holdBackWrites(long nanos) {
-        holdBackNanos = nanos;
-    }
-
-    private void holdBack() {
-        long nanos = holdBackNanos;
-        if (nanos > 0 && Thread.currentThread() == taskThread) {
-            LockSupport.parkNanos(nanos);
-            context.metrics().heldBackNanos().add(nanos);
-        }
-    }
-
-    /** What this database takes up on the local disk. Threads: any. */
-    public LocalBytes localBytes() {
-        return linker.localBytes(overlay);
-    }
-
-    /**
-     * Gives space of evicted extents back to the disk.
-     *
-     * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
-     *
-     * @throws LazyStateException UNAVAILABLE if the local database fails
-     */
-    public void reclaim() {
-        linker.reclaim();
+    /** The space it takes up on the local disk. */
+    public LocalSpace localSpace() {
+        return space;
     }
 
     /** Registers what this database counts. */
@@ -636,19 +394,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
         context.metrics()
                 .register(
                         group,
-                        () -> sum(states.all(), PagedRocksDB::pages),
-                        () ->
-                                linker.linkedBytes()
-                                        + sum(states.all(), state -> state.map().baseBytes(true)),
-                        () -> sum(states.all(), state -> state.map().baseBytes(false)));
-    }
-
-    private static long pages(PagedState state) {
-        return state.map().layout().runs().stream().mapToLong(run -> run.meta().pageCount()).sum();
-    }
-
-    private static long sum(Collection<PagedState> states, ToLongFunction<PagedState> value) {
-        return states.stream().mapToLong(value).sum();
+                        states::pages,
+                        () -> linker.linkedBytes() + states.baseBytes(true),
+                        () -> states.baseBytes(false));
     }
 
     @Override
@@ -683,10 +431,5 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     static Where where(PagedState state) {
         return Where.state(state.name());
-    }
-
-    /** The error again, with the state's name. */
-    static LazyStateException inState(PagedState state, LazyStateException e) {
-        return e.inState(state.name());
     }
 }

@@ -1,15 +1,18 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.Where;
+import io.lazystate.loading.ColdExtent;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Run;
+import io.lazystate.store.StoredObject;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.Predicate;
@@ -23,7 +26,7 @@ import org.rocksdb.RocksDBException;
  * <p>A resident extent whose runs are known to hold all that was written to it becomes cold at
  * once. Any other leaves: what is written to it from now on goes to the overlay, and it becomes
  * cold with the first checkpoint that was captured after that, since this one has all its rows.
- * Threads: the task thread, but for {@link #ask}. Cost: evicting moves no row.
+ * Threads: the task thread; others where it is said. Cost: evicting moves no row.
  */
 final class Residency {
     private final StateRegistry states;
@@ -42,6 +45,9 @@ final class Residency {
     private volatile boolean due;
 
     private volatile long adopted;
+
+    /** Intervals of changes that have ended; the one with the next number is running. */
+    private long cuts;
 
     Residency(
             StateRegistry states,
@@ -69,7 +75,7 @@ final class Residency {
         return due || linker.hasLinked();
     }
 
-    /** Has something done by the task thread at its next access. */
+    /** Has something done by the task thread at its next access. Threads: any. */
     void ask(Runnable work) {
         errands.add(work);
         due = true;
@@ -183,12 +189,8 @@ final class Residency {
         return found;
     }
 
-    /**
-     * Evicts extents; none while something is being fetched, which would be outdated.
-     *
-     * @param interval of changes that is running
-     */
-    void evict(List<Evictable> victims, long interval) {
+    /** Evicts extents; none while something is being fetched, which would be outdated. */
+    void evict(List<Evictable> victims) {
         Map<PagedState, BitSet> byState = new HashMap<>();
         for (Evictable victim : victims) {
             PagedState state = states.named(victim.state());
@@ -200,19 +202,18 @@ final class Residency {
             }
         }
         try {
-            linker.ifNothingIsPinned(
-                    () -> byState.forEach((state, extents) -> evict(state, extents, interval)));
+            linker.ifNothingIsPinned(() -> byState.forEach(this::evict));
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "evicting", e);
         }
     }
 
-    private void evict(PagedState state, BitSet extents, long interval) {
+    private void evict(PagedState state, BitSet extents) {
         BitSet clean = new BitSet();
         extents.stream().filter(state::isClean).forEach(clean::set);
         long stamp = moves.writeLock();
         try {
-            state.setMap(state.map().withLeaving(extents, interval));
+            state.setMap(state.map().withLeaving(extents, cuts + 1));
             becomeCold(state, clean);
         } finally {
             moves.unlockWrite(stamp);
@@ -226,12 +227,33 @@ final class Residency {
         state.setMap(state.map().withCold(extents));
     }
 
+    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
+    boolean isStale(ColdExtent extent) {
+        PagedState state = states.named(extent.state());
+        return state != null && stale.overlaps(state, extent.extent());
+    }
+
+    // ------------------------------------------------------------------ checkpoints
+
+    /** Ends the running interval of changes with a capture; returns its number. */
+    long cut() {
+        return ++cuts;
+    }
+
+    /** Adds the files that open views, and whoever fetches whole extents, may need. */
+    void addPinned(Set<StoredObject> objects) {
+        captures.addObjects(objects);
+        linker.addPinned(objects);
+    }
+
     /**
      * Goes on from a completed checkpoint.
      *
      * @param cut the last interval of changes that it has
      */
     void adopt(Map<PagedState, StateLayout> layouts, long cut) {
+        layouts.forEach(
+                (state, layout) -> context.loader().heat().carry(state.map().layout(), layout));
         // A joined extent is resident as a whole.
         layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
         long stamp = moves.writeLock();
@@ -266,7 +288,7 @@ final class Residency {
         }
     }
 
-    /** The cut of the checkpoint that was adopted last; 0 if there is none. */
+    /** The cut of the checkpoint that was adopted last; 0 if there is none. Threads: any. */
     long adopted() {
         return adopted;
     }

@@ -27,15 +27,15 @@ import org.rocksdb.RocksIterator;
  */
 @Internal
 public final class RowsAhead {
-    private final PagedRocksDB db;
+    private final RowReader reader;
     private final StateRegistry states;
     private final PageLoader loader;
     private final AtHandReader atHand;
     private final Set<PageId> wanted = new LinkedHashSet<>();
     private long wantedBytes;
 
-    RowsAhead(PagedRocksDB db, StateRegistry states, PageLoader loader, AtHandReader atHand) {
-        this.db = db;
+    RowsAhead(RowReader reader, StateRegistry states, PageLoader loader, AtHandReader atHand) {
+        this.reader = reader;
         this.states = states;
         this.loader = loader;
         this.atHand = atHand;
@@ -69,7 +69,7 @@ public final class RowsAhead {
 
     private void fetch(List<PageId> wave) {
         Arrival unused = loader.prefetch(wave, LoadCause.PREFETCH);
-        loader.prefetchFilters(wave);
+        loader.indexes().prefetchFilters(wave);
     }
 
     private void want(PageId page, PageTable table) {
@@ -98,7 +98,7 @@ public final class RowsAhead {
         public void want(byte[] key) {
             ExtentMap map = state.map();
             int index = map.indexOf(key);
-            if (map.isLocal(index) || isAtHand(key)) {
+            if (map.isLocal(index) || isAtHand(map, index, key)) {
                 return;
             }
             for (Run run : ColdReader.candidates(map.extent(index), key)) {
@@ -115,9 +115,9 @@ public final class RowsAhead {
                             withTable(run, table -> PrefixPages.in(run, table, from, prefix)));
         }
 
-        private boolean isAtHand(byte[] key) {
+        private boolean isAtHand(ExtentMap map, int extent, byte[] key) {
             try {
-                return db.overlay().get(state, key, null) != null
+                return reader.local(state, map, extent, key, null) != null
                         || state.hotRows().get(key) != null;
             } catch (RocksDBException e) {
                 throw Natives.failed(PagedRocksDB.where(state), "looking for a written row", e);
@@ -134,7 +134,7 @@ public final class RowsAhead {
         public Keys keysAfter(byte[] after, byte[] prefix, int most) {
             List<byte[]> keys = new ArrayList<>();
             boolean missing = false;
-            try (RocksIterator rows = db.iteratorAtHand(state, atHand)) {
+            try (RocksIterator rows = reader.iteratorAtHand(state, atHand)) {
                 rows.seek(Arrays.copyOf(after, after.length + 1));
                 while (keys.size() < most && rows.isValid()) {
                     byte[] key = rows.key();
@@ -152,7 +152,7 @@ public final class RowsAhead {
             }
             if (loader.roomAhead() > wantedBytes) {
                 for (PageId page : atHand.takeMissed()) {
-                    RowsAhead.this.want(page, loader.pageTable(page.run()));
+                    RowsAhead.this.want(page, loader.indexes().pageTable(page.run()));
                 }
             } else {
                 atHand.takeMissed();
@@ -171,13 +171,14 @@ public final class RowsAhead {
         if (here != null) {
             pages.in(here).forEach(page -> want(page, here));
         } else {
-            loader.withPageTable(
-                    run,
-                    table -> {
-                        if (loader.roomAhead() > 0) {
-                            fetch(pages.in(table));
-                        }
-                    });
+            loader.indexes()
+                    .withPageTable(
+                            run,
+                            table -> {
+                                if (loader.roomAhead() > 0) {
+                                    fetch(pages.in(table));
+                                }
+                            });
         }
     }
 

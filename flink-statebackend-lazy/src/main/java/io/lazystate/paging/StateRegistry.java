@@ -23,18 +23,21 @@ final class StateRegistry {
 
     private volatile Map<Integer, PagedState> byFamilyId = new LinkedHashMap<>();
     private int lastId;
+    private boolean tracksWrites;
 
     /** Adds a state without runs. */
-    PagedState add(ColumnFamilyHandle family, String name, ChangeLog changes) {
+    void add(ColumnFamilyHandle family, String name, ChangeLog changes) {
         ExtentMap map = ExtentMap.local(StateLayout.empty());
         PagedState state = new PagedState(++lastId, name, family, map, changes);
+        if (tracksWrites) {
+            state.trackWrites();
+        }
         IdentityHashMap<ColumnFamilyHandle, PagedState> families = new IdentityHashMap<>(byFamily);
         Map<Integer, PagedState> ids = new LinkedHashMap<>(byFamilyId);
         families.put(family, state);
         ids.put(family.getID(), state);
         byFamily = families;
         byFamilyId = ids;
-        return state;
     }
 
     void remove(PagedState state) {
@@ -44,6 +47,12 @@ final class StateRegistry {
         ids.values().remove(state);
         byFamily = families;
         byFamilyId = ids;
+    }
+
+    /** From now on, {@link PagedState#isClean} can tell, also of states that are yet to come. */
+    void trackWrites() {
+        tracksWrites = true;
+        all().forEach(PagedState::trackWrites);
     }
 
     /** In the order they were added. */
@@ -62,6 +71,19 @@ final class StateRegistry {
             }
         }
         return true;
+    }
+
+    /** Pages of all runs. */
+    long pages() {
+        return all().stream()
+                .flatMap(state -> state.map().layout().runs().stream())
+                .mapToLong(run -> run.meta().pageCount())
+                .sum();
+    }
+
+    /** Stored bytes of the base runs of all extents, or of the local ones. */
+    long baseBytes(boolean localOnly) {
+        return all().stream().mapToLong(state -> state.map().baseBytes(localOnly)).sum();
     }
 
     PagedState of(ColumnFamilyHandle family) {

@@ -1,6 +1,9 @@
 package io.lazystate.paging;
 
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.Lookup;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -15,19 +18,19 @@ import org.rocksdb.RocksIterator;
  */
 @Internal
 public final class StateView {
-    private final PagedRocksDB db;
+    private final RowReader reader;
     private final PagedState state;
     private final ExtentMap map;
     private final ReadOptions options;
     private final List<ChangeInterval> changes;
 
     StateView(
-            PagedRocksDB db,
+            RowReader reader,
             PagedState state,
             ExtentMap map,
             ReadOptions options,
             List<ChangeInterval> changes) {
-        this.db = db;
+        this.reader = reader;
         this.state = state;
         this.map = map;
         this.options = options;
@@ -65,25 +68,38 @@ public final class StateView {
      * <p>Cost: local only, since a changed key's row is in the overlay or resident.
      */
     public byte @Nullable [] changedValue(byte[] key) {
-        try {
-            return db.changedValue(state, map, key, options);
-        } catch (RocksDBException e) {
-            throw Natives.failed(PagedRocksDB.where(state), "reading a changed row", e);
+        Lookup row = localRow(key, "reading a changed row");
+        if (row == null) {
+            throw new LazyStateException(
+                    Kind.INTERNAL,
+                    PagedRocksDB.where(state),
+                    "A changed key of a cold extent has no overlay row; the checkpoint is not"
+                            + " written; report this",
+                    null);
         }
+        return row.value();
     }
 
-    /** The value of a key if no page is needed for it; else, or if it is absent, null. */
+    /**
+     * The value of a key that is at hand: resident, in the overlay, or brought along; else, or if
+     * it is absent, null.
+     */
     byte @Nullable [] valueAtHand(byte[] key) {
+        Lookup row = localRow(key, "reading a hot row");
+        return row == null ? state.hotRows().get(key) : row.value();
+    }
+
+    private @Nullable Lookup localRow(byte[] key, String purpose) {
         try {
-            return db.valueAtHand(state, map, key, options);
+            return reader.local(state, map, map.indexOf(key), key, options);
         } catch (RocksDBException e) {
-            throw Natives.failed(PagedRocksDB.where(state), "reading a hot row", e);
+            throw Natives.failed(PagedRocksDB.where(state), purpose, e);
         }
     }
 
     /** All rows, cold ones included; the caller closes the iterator. */
     public RocksIterator rows() {
-        return db.iterator(state, map, options);
+        return reader.iterator(state, map, options);
     }
 
     PagedState state() {

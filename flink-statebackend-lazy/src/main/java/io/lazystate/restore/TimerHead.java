@@ -95,7 +95,7 @@ final class TimerHead {
 
     private RunCursor cursor(Run run, boolean removals) {
         return new RunCursor(
-                loader.pageTable(run),
+                loader.indexes().pageTable(run),
                 removals,
                 (page, walked) -> {
                     Page here = loader.cached(new PageId(run, page));
@@ -129,7 +129,7 @@ final class TimerHead {
     }
 
     private boolean addPages(Run run, byte[] from, Set<PageId> pages) {
-        PageTable table = loader.pageTable(run);
+        PageTable table = loader.indexes().pageTable(run);
         int first = Math.max(0, table.pageFor(from));
         long rowsAPage = Math.max(1, run.meta().rows() / table.pages());
         long end = first + 2 + wantedRows / rowsAPage;

@@ -40,7 +40,7 @@ public final class TimerHeads {
      * @throws LazyStateException as of the reads, naming the state
      */
     public void preload(Map<String, StateLayout> queues) {
-        inOneWave(queues, queue -> loader.prefetchPageTables(queue.runs()));
+        inOneWave(queues, queue -> loader.indexes().prefetchPageTables(queue.runs()));
         Map<String, List<TimerHead>> missing = new LinkedHashMap<>();
         queues.forEach((name, queue) -> missing.put(name, heads(queue)));
         while (!missing.isEmpty()) {

@@ -98,7 +98,7 @@ final class CheckpointHistory {
         Map<StateView, StateLayout> layouts = attempt.layouts;
         attempts.headMap(checkpointId, true).clear();
         if (newest && layouts != null) {
-            db.adopt(attempt.view, layouts);
+            db.checkpoints().adopt(attempt.view, layouts);
             foreignBase = false;
             anyAdopted = true;
         }

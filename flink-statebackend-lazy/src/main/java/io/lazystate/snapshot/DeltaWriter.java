@@ -99,7 +99,7 @@ final class DeltaWriter {
 
     private RunCursor cursor(Run run) {
         return new RunCursor(
-                loader.pageTable(run, LoadCause.SNAPSHOT),
+                loader.indexes().pageTable(run, LoadCause.SNAPSHOT),
                 true,
                 new SequentialPages(loader, run, LoadCause.SNAPSHOT));
     }

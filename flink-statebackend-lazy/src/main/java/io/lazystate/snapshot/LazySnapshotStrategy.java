@@ -92,7 +92,11 @@ public final class LazySnapshotStrategy<K>
         ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
         try {
             return new Captured(
-                    lease, paged.capture(), paged.objectsInUse(), expiries.get(), metaInfos);
+                    lease,
+                    paged.checkpoints().capture(),
+                    paged.checkpoints().objectsInUse(),
+                    expiries.get(),
+                    metaInfos);
         } catch (Throwable t) {
             lease.close(); // the backend waits for it when it is disposed
             throw t;

@@ -62,7 +62,7 @@ final class RunCopier {
 
     /** Pages by their own checksums; what lies behind the last one by that of the whole table. */
     private void copyTable(Run run, OutputStream out) throws IOException {
-        PageTable pages = loader.pageTable(run, LoadCause.SNAPSHOT);
+        PageTable pages = loader.indexes().pageTable(run, LoadCause.SNAPSHOT);
         int crcBefore = 0;
         for (int from = 0; from < pages.pages(); ) {
             int first = from;
@@ -120,7 +120,7 @@ final class RunCopier {
         if (cancel.isClosed()) {
             throw new IOException("The checkpoint was cancelled while a run was copied");
         }
-        return loader.read(run, offset, length, LoadCause.SNAPSHOT, check);
+        return loader.reads().bytes(run, offset, length, LoadCause.SNAPSHOT, check);
     }
 
     private static LazyStateException failed(Run run, long offset, int length) {

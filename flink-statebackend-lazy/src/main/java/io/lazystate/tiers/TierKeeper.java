@@ -8,6 +8,7 @@ import io.lazystate.metrics.PrewarmStatus;
 import io.lazystate.metrics.RecoveryMetrics;
 import io.lazystate.paging.Evictable;
 import io.lazystate.paging.LocalBytes;
+import io.lazystate.paging.LocalSpace;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.Sleeper;
 import java.util.ArrayList;
@@ -66,6 +67,7 @@ public final class TierKeeper {
 
     private final String operator;
     private final PagedRocksDB db;
+    private final LocalSpace space;
     private final LocalBudget.Share share;
     private final TierSettings settings;
     private final ExtentHeat heat;
@@ -98,6 +100,7 @@ public final class TierKeeper {
             Predicate<String> mayLeave) {
         this.operator = operator;
         this.db = db;
+        this.space = db.localSpace();
         this.share = share;
         this.settings = settings;
         this.heat = loader.heat();
@@ -112,13 +115,13 @@ public final class TierKeeper {
         try {
             repeat(sleeper, this::step);
         } finally {
-            db.holdBackWrites(0);
+            space.holdBackWrites(0);
         }
     }
 
     /** Gives space back until it is interrupted: in another thread, since it may take long. */
     public void reclaim(Sleeper sleeper) throws InterruptedException {
-        repeat(sleeper, db::reclaim);
+        repeat(sleeper, space::reclaim);
     }
 
     /** Fetches what is read much until it is interrupted: in a third one, for the same reason. */
@@ -141,11 +144,11 @@ public final class TierKeeper {
 
     /** Measures, and does what follows from it. */
     public void step() {
-        LocalBytes live = db.localBytes();
+        LocalBytes live = space.bytes();
         long used = diskUsage.getAsLong();
         share.used(used);
         long allowed = share.allowedBytes();
-        growth.measured(used - share.hydratedBytes(), db.adopted());
+        growth.measured(used - share.hydratedBytes(), space.adopted());
         double reserve = Math.min(INTERVALS * growth.expected(), MOST_RESERVED * allowed);
         share.reserve((long) reserve);
         double goal = settings.evictAbove() * allowed - Math.max(STEP_DOWN * allowed, reserve);
@@ -183,7 +186,7 @@ public final class TierKeeper {
         }
         List<ColdExtent> hottestFirst = new ArrayList<>();
         for (ColdExtent cold : db.coldExtents()) {
-            if (heat.of(cold.extent()) >= settings.promoteAfterReads() && !db.isStale(cold)) {
+            if (heat.of(cold.extent()) >= settings.promoteAfterReads() && !space.isStale(cold)) {
                 hottestFirst.add(cold);
             }
         }
@@ -209,14 +212,14 @@ public final class TierKeeper {
     private void makeRoom(ColdExtent hotter) {
         double limit = heat.of(hotter.extent()) / CLEARLY_LESS;
         List<Evictable> colder = new ArrayList<>();
-        for (Evictable candidate : db.evictable(mayLeave)) {
+        for (Evictable candidate : space.evictable(mayLeave)) {
             if (heat.of(candidate.extent()) < limit) {
                 colder.add(candidate);
             }
         }
-        long missing = hotter.bytes() - share.freeBytes() - db.localBytes().going();
+        long missing = hotter.bytes() - share.freeBytes() - space.bytes().going();
         if (missing > 0) {
-            db.evict(leastRead(colder, (double) missing));
+            space.evict(leastRead(colder, (double) missing));
         }
     }
 
@@ -224,20 +227,20 @@ public final class TierKeeper {
 
     /** In the task thread. */
     private void free(long used, long allowed, double goal) {
-        LocalBytes live = db.localBytes();
+        LocalBytes live = space.bytes();
         double wanted = live.total() - goal - live.going();
         double overlaid = live.overlay() - OVERLAY_SHARE * allowed;
         if (overlaid > 0) {
-            wanted -= (double) db.shrinkOverlay(overlaid);
+            wanted -= (double) space.shrinkOverlay(overlaid);
         }
         if (wanted > 0) {
-            List<Evictable> victims = db.evictable(mayLeave);
+            List<Evictable> victims = space.evictable(mayLeave);
             if (used > HOLD_BACK_ABOVE * allowed && victims.stream().anyMatch(Evictable::clean)) {
                 victims = victims.stream().filter(Evictable::clean).toList(); // those go at once
             }
-            db.evict(leastRead(victims, wanted));
+            space.evict(leastRead(victims, wanted));
             if (victims.isEmpty()) {
-                long unused = db.shrinkOverlay(wanted);
+                long unused = space.shrinkOverlay(wanted);
             }
         }
     }
@@ -265,7 +268,7 @@ public final class TierKeeper {
                 ((double) used / allowed - HOLD_BACK_ABOVE)
                         / (HOLD_BACK_MOST_ABOVE - HOLD_BACK_ABOVE);
         double part = Math.max(0, Math.min(1, over));
-        db.holdBackWrites((long) (part * part * LONGEST_HOLD_NANOS));
+        space.holdBackWrites((long) (part * part * LONGEST_HOLD_NANOS));
         if (over > 0 && System.nanoTime() - warned > TimeUnit.MINUTES.toNanos(1)) {
             warned = System.nanoTime();
             LOG.warn(

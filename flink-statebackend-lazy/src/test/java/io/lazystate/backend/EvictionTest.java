@@ -69,7 +69,7 @@ class EvictionTest {
         KeyedStateHandle last = null;
         try (TestTask task = TestTask.start(start())) {
             TierKeeper keeper = keeper(task, BUDGET);
-            task.database().setGenerationBytes(BUDGET / 32);
+            task.database().localSpace().setGenerationBytes(BUDGET / 32);
             for (int round = 0; round < 100; round++) {
                 for (int i = 0; i < KEYS / 80; i++) {
                     write(task, random.nextInt(KEYS));
@@ -80,7 +80,7 @@ class EvictionTest {
                 }
                 last = task.checkpoint(++checkpoint, jobManager);
                 settle(task, keeper);
-                assertThat(task.database().localBytes().total())
+                assertThat(task.database().localSpace().bytes().total())
                         .as("round %d", round)
                         .isLessThan(BUDGET * 11 / 10);
             }
@@ -106,9 +106,11 @@ class EvictionTest {
                         .isNotEmpty()
                         .extracting(LiveFileMetaData::level)
                         .containsOnly(6);
-                task.database().evict(task.database().evictable(state -> true));
-                task.database().reclaim();
-                assertThat(task.database().localBytes().main()).isZero();
+                task.database()
+                        .localSpace()
+                        .evict(task.database().localSpace().evictable(state -> true));
+                task.database().localSpace().reclaim();
+                assertThat(task.database().localSpace().bytes().main()).isZero();
             }
             checkAll(task);
         }
@@ -121,25 +123,25 @@ class EvictionTest {
             new StepwiseHydrator(task, scratch).link(Integer.MAX_VALUE, null);
             task.database().settle();
             PagedRocksDB db = task.database();
-            List<Evictable> victims = db.evictable(state -> true);
+            List<Evictable> victims = db.localSpace().evictable(state -> true);
             RunnableFuture<SnapshotResult<KeyedStateHandle>> savepoint =
                     task.trigger(
                             100,
                             CheckpointOptions.alignedNoTimeout(
                                     SavepointType.savepoint(SavepointFormatType.CANONICAL),
                                     CheckpointStorageLocationReference.getDefault()));
-            long before = db.localBytes().main();
+            long before = db.localSpace().bytes().main();
 
-            db.evict(victims);
-            db.reclaim();
+            db.localSpace().evict(victims);
+            db.localSpace().reclaim();
 
-            assertThat(db.localBytes().main()).as("pinned").isEqualTo(before);
+            assertThat(db.localSpace().bytes().main()).as("pinned").isEqualTo(before);
             assertThat(db.coldExtents()).hasSameSizeAs(victims);
             checkAll(task);
             savepoint.run();
             saved = savepoint.get();
-            db.reclaim();
-            assertThat(db.localBytes().main()).isZero();
+            db.localSpace().reclaim();
+            assertThat(db.localSpace().bytes().main()).isZero();
         }
         try (TestTask task =
                 TestTask.restore(start(), List.of(saved.getJobManagerOwnedSnapshot()))) {
@@ -155,20 +157,20 @@ class EvictionTest {
             for (long key = 0; key < KEYS; key += 4) {
                 write(task, key);
             }
-            db.evict(db.evictable(state -> true));
-            db.reclaim();
-            assertThat(db.localBytes().main()).isPositive();
-            assertThat(db.localBytes().going()).isPositive();
+            db.localSpace().evict(db.localSpace().evictable(state -> true));
+            db.localSpace().reclaim();
+            assertThat(db.localSpace().bytes().main()).isPositive();
+            assertThat(db.localSpace().bytes().going()).isPositive();
             long reads = task.reads().requests();
             checkAll(task);
             assertThat(task.reads().requests()).as("still here").isEqualTo(reads);
             write(task, 5); // goes to the overlay
 
             task.checkpoint(++checkpoint, jobManager);
-            db.reclaim();
+            db.localSpace().reclaim();
 
-            assertThat(db.localBytes().going()).isZero();
-            assertThat(db.localBytes().main()).isZero();
+            assertThat(db.localSpace().bytes().going()).isZero();
+            assertThat(db.localSpace().bytes().main()).isZero();
             checkAll(task);
             assertThat(task.reads().requests()).isGreaterThan(reads);
         }
@@ -182,13 +184,13 @@ class EvictionTest {
             for (long key = 0; key < KEYS; key += 2) {
                 write(task, key); // so many that the extents fold, and might be joined
             }
-            db.evict(db.evictable(state -> true));
+            db.localSpace().evict(db.localSpace().evictable(state -> true));
             task.checkpoint(++checkpoint, jobManager);
-            db.reclaim();
+            db.localSpace().reclaim();
 
             assertThat(task.written().checkpointBaseBytes().sum()).isPositive();
-            assertThat(db.localBytes().going()).isZero();
-            assertThat(db.localBytes().main()).isZero();
+            assertThat(db.localSpace().bytes().going()).isZero();
+            assertThat(db.localSpace().bytes().main()).isZero();
             checkAll(task);
         }
     }
@@ -204,7 +206,7 @@ class EvictionTest {
                 task.state(STATE).clear();
             }
             model.clear();
-            db.evict(db.evictable(state -> true));
+            db.localSpace().evict(db.localSpace().evictable(state -> true));
             for (int i = 0; i < 3; i++) {
                 task.checkpoint(++checkpoint, jobManager);
             }
@@ -224,7 +226,7 @@ class EvictionTest {
             db.settle();
             TierKeeper keeper = keeper(task, KEYS * 10 * VALUE_BYTES);
             var savepoint = task.trigger(100, CheckpointOptions.forCheckpointWithDefaultLocation());
-            db.evict(db.evictable(state -> true));
+            db.localSpace().evict(db.localSpace().evictable(state -> true));
             // Clean only at the next checkpoint, since one is under way.
             savepoint.run();
             task.backend().notifyCheckpointAborted(100);
@@ -237,7 +239,7 @@ class EvictionTest {
 
             assertThat(task.metrics().extentsLinked().sum()).isEqualTo(linked);
             open.run();
-            db.reclaim();
+            db.localSpace().reclaim();
             keeper.promote();
             assertThat(task.metrics().extentsLinked().sum()).isGreaterThan(linked);
             checkAll(task);
@@ -251,7 +253,7 @@ class EvictionTest {
             for (long key = 0; key < KEYS / 4; key++) {
                 write(task, key);
             }
-            assertThat(task.database().localBytes().total()).isGreaterThan(BUDGET);
+            assertThat(task.database().localSpace().bytes().total()).isGreaterThan(BUDGET);
             settle(task, keeper);
             write(task, 1);
             assertThat(task.metrics().heldBackNanos().sum()).isPositive();
@@ -279,7 +281,7 @@ class EvictionTest {
             check(task, 0);
             TestTask.awaitHydration();
             task.database().settle();
-            assertThat(task.database().localBytes().total())
+            assertThat(task.database().localSpace().bytes().total())
                     .isGreaterThan(BUDGET / 2)
                     .isLessThan(BUDGET * 7 / 10);
             checkAll(task);
@@ -293,7 +295,7 @@ class EvictionTest {
         config.set(LazyStateOptions.LOCAL_MAX_BYTES, new MemorySize(BUDGET));
         try (TestTask task = TestTask.restore(start(), List.of(handle))) {
             assertThat(task.database().coldExtents()).isNotEmpty();
-            assertThat(task.database().localBytes().total()).isLessThan(BUDGET);
+            assertThat(task.database().localSpace().bytes().total()).isLessThan(BUDGET);
             checkAll(task);
         }
     }
@@ -313,7 +315,7 @@ class EvictionTest {
             heat.touch(hottest.extent(), 20 * PROMOTE_AFTER_READS);
             settle(task, keeper);
             assertThat(db.coldExtents()).doesNotContain(hottest);
-            assertThat(task.database().localBytes().total()).isLessThan(BUDGET / 2);
+            assertThat(task.database().localSpace().bytes().total()).isLessThan(BUDGET / 2);
             assertThat(task.metrics().evictions().sum()).isPositive().isLessThan(4);
             checkAll(task);
         }
@@ -365,7 +367,7 @@ class EvictionTest {
                 settings,
                 loader,
                 hydrator,
-                () -> task.database().localBytes().total(),
+                () -> task.database().localSpace().bytes().total(),
                 state -> true);
     }
 
@@ -374,7 +376,7 @@ class EvictionTest {
         for (int i = 0; i < 30; i++) {
             keeper.step();
             keeper.promote();
-            task.database().reclaim();
+            task.database().localSpace().reclaim();
             check(task, random.nextInt(KEYS));
         }
     }

@@ -233,8 +233,8 @@ final class History implements AutoCloseable {
     /** Lets extents of a subtask go, if it keeps book of what is written, and their space. */
     private void evict() {
         PagedRocksDB db = anySubtask().task.database();
-        db.setGenerationBytes(1);
-        List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
+        db.localSpace().setGenerationBytes(1);
+        List<Evictable> victims = new ArrayList<>(db.localSpace().evictable(state -> true));
         victims.removeIf(victim -> random.nextInt(3) == 0);
         for (Evictable victim : victims) {
             coverage.hit(
@@ -242,12 +242,12 @@ final class History implements AutoCloseable {
             coverage.hitIf(job.underWay() > 0, Event.EVICTION_DURING_CHECKPOINT);
         }
         log.note("evict " + victims.size());
-        db.evict(victims);
+        db.localSpace().evict(victims);
         if (random.nextBoolean()) {
-            db.shrinkOverlay(Double.MAX_VALUE);
+            db.localSpace().shrinkOverlay(Double.MAX_VALUE);
         }
         if (random.nextBoolean()) {
-            db.reclaim();
+            db.localSpace().reclaim();
         }
     }
 

@@ -26,7 +26,7 @@ class RestoreLogTest {
 
     @RegisterExtension
     private final LoggerAuditingExtension log =
-            new LoggerAuditingExtension(BackendAssembly.class, Level.INFO);
+            new LoggerAuditingExtension(CheckpointRestore.class, Level.INFO);
 
     @RegisterExtension
     private final LoggerAuditingExtension warnings =

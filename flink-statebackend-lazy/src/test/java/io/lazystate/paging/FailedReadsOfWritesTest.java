@@ -145,7 +145,7 @@ class FailedReadsOfWritesTest {
 
     private List<String> changedKeys() {
         List<String> keys = new ArrayList<>();
-        try (SnapshotView view = db.capture()) {
+        try (SnapshotView view = db.checkpoints().capture()) {
             for (StateView state : view.states()) {
                 try (ChangedKeys changed = ChangedKeys.merge(state.changes())) {
                     while (changed.advance()) {

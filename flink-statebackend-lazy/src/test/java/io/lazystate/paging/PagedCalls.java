@@ -128,8 +128,8 @@ final class PagedCalls implements AutoCloseable {
                                 Pressure.NONE),
                         Room.ENDLESS);
         if (evicts) {
-            db.trackWrites();
-            db.setGenerationBytes(1);
+            db.localSpace().trackWrites();
+            db.localSpace().setGenerationBytes(1);
         }
         for (Table table : tables) {
             restore(table);
@@ -254,20 +254,20 @@ final class PagedCalls implements AutoCloseable {
 
     private void evict() {
         db.settle();
-        List<Evictable> victims = new ArrayList<>(db.evictable(state -> true));
+        List<Evictable> victims = new ArrayList<>(db.localSpace().evictable(state -> true));
         victims.removeIf(victim -> evictions.nextInt(3) == 0);
-        db.evict(victims);
+        db.localSpace().evict(victims);
         if (evictions.nextInt(8) == 0) {
-            db.recall(tables.get(evictions.nextInt(tables.size())).name);
+            db.localSpace().recall(tables.get(evictions.nextInt(tables.size())).name);
         }
     }
 
     private void reclaim() {
         if (evictions.nextBoolean()) {
-            db.reclaim();
+            db.localSpace().reclaim();
         }
         if (evictions.nextBoolean()) {
-            db.atNextAccess(() -> db.shrinkOverlay(Double.MAX_VALUE));
+            db.atNextAccess(() -> db.localSpace().shrinkOverlay(Double.MAX_VALUE));
         }
     }
 
@@ -311,7 +311,7 @@ final class PagedCalls implements AutoCloseable {
             rows.put(table.name, new TreeMap<>(table.rows));
             changes.put(table.name, changed);
         }
-        captured = new Captured(db.capture(), rows, changes);
+        captured = new Captured(db.checkpoints().capture(), rows, changes);
     }
 
     /** Compares what was captured, and goes on from it, or gives it up. */
@@ -340,7 +340,7 @@ final class PagedCalls implements AutoCloseable {
             written.put(state, StateLayout.of(extents));
         }
         if (random.nextBoolean()) {
-            db.adopt(captured.view(), written);
+            db.checkpoints().adopt(captured.view(), written);
             for (Table table : tables) {
                 NavigableMap<byte[], byte[]> saved = captured.rows().get(table.name);
                 table.changed.removeIf(key -> Arrays.equals(saved.get(key), table.rows.get(key)));

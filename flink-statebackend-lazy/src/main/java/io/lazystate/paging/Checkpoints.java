@@ -1,0 +1,93 @@
+package io.lazystate.paging;
+
+import io.lazystate.error.Where;
+import io.lazystate.manifest.StateLayout;
+import io.lazystate.store.StoredObject;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.annotation.Internal;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.Snapshot;
+
+/**
+ * Where checkpoints begin and end: captures a database for one, and goes on from one that has
+ * completed.
+ *
+ * <p>Threads: the task thread.
+ */
+@Internal
+public final class Checkpoints {
+    private final PagedRocksDB db;
+    private final StateRegistry states;
+    private final Overlay overlay;
+    private final RowReader reader;
+    private final HotKeys hotKeys;
+    private final Residency residency;
+
+    Checkpoints(
+            PagedRocksDB db,
+            StateRegistry states,
+            Overlay overlay,
+            RowReader reader,
+            HotKeys hotKeys,
+            Residency residency) {
+        this.db = db;
+        this.states = states;
+        this.overlay = overlay;
+        this.reader = reader;
+        this.hotKeys = hotKeys;
+        this.residency = residency;
+    }
+
+    /** Captures the database for a checkpoint. Cost: milliseconds, no I/O. */
+    public SnapshotView capture() {
+        Snapshot snapshot = db.getSnapshot();
+        ReadOptions options = new ReadOptions().setSnapshot(snapshot);
+        long cut = residency.cut();
+        List<StateView> views = new ArrayList<>();
+        SnapshotView view = new SnapshotView(db, snapshot, options, cut, views, hotKeys.all());
+        try {
+            for (PagedState state : states.all()) {
+                views.add(new StateView(reader, state, state.map(), options, state.cut(cut)));
+            }
+            overlay.rotate(cut);
+            return view;
+        } catch (RuntimeException e) { // a change log had to spill, and the disk is full
+            view.close();
+            throw e;
+        } catch (RocksDBException e) {
+            view.close();
+            throw Natives.failed(Where.NOWHERE, "beginning anew with the overlay", e);
+        }
+    }
+
+    /**
+     * Builds further checkpoints on a completed one.
+     *
+     * @param layouts what the checkpoint wrote, by the views it was captured with
+     */
+    public void adopt(SnapshotView view, Map<StateView, StateLayout> layouts) {
+        db.settle();
+        Map<PagedState, StateLayout> known = new HashMap<>();
+        layouts.forEach(
+                (stateView, layout) -> {
+                    if (states.contains(stateView.state())) {
+                        known.put(stateView.state(), layout);
+                    }
+                });
+        residency.adopt(known, view.cut());
+    }
+
+    /** The files that live extents and open views need: every new checkpoint refers to them. */
+    public Set<StoredObject> objectsInUse() {
+        Set<StoredObject> objects = new LinkedHashSet<>();
+        states.all().forEach(state -> objects.addAll(state.map().layout().objects()));
+        residency.addPinned(objects);
+        return objects;
+    }
+}
