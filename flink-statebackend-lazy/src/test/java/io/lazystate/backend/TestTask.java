@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.RangedReader;
@@ -347,11 +348,11 @@ final class TestTask implements AutoCloseable {
         private final transient Map<String, Long> initialization = new ConcurrentHashMap<>();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
-            reader = new CountingReader(store.apply(DEFAULT.reader()));
+            reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
         }
 
         @Override
-        public RangedReader reader() {
+        public RangedReader reader(StoreMetrics its) {
             return reader;
         }
 

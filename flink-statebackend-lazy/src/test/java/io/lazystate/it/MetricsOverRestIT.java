@@ -69,6 +69,9 @@ class MetricsOverRestIT {
                     .containsEntry("edgeCacheDamaged", "0")
                     .containsEntry("pendingPages", "0")
                     .containsEntry("replicaReads", "0")
+                    .containsEntry("storeRetries", "0")
+                    .containsEntry("storeHedges", "0")
+                    .containsEntry("storeHedgesWon", "0")
                     .containsEntry("residentFraction", "1.0")
                     .containsEntry("prewarmFailedExtents", "0")
                     .containsKeys("prewarmPauses", "prewarmPausedTimeMs", "timersPredicted");

@@ -99,6 +99,7 @@ class StoreFaultsIT {
             assertThat(end.failure()).isNull();
             assertThat(end.status()).isEqualTo(JobStatus.FINISHED);
             assertThat(cluster.counted(end.job(), "replicaReads")).isPositive();
+            assertThat(cluster.counted(end.job(), "storeRetries")).isPositive();
         }
         for (Fault fault : Fault.values()) {
             assertThat(store.met(fault)).as("%s", fault).isPositive();
