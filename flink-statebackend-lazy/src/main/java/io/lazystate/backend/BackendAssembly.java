@@ -396,7 +396,8 @@ final class BackendAssembly<K> {
                                 new CountedReads(reads.store(), LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
-                        ttlFilters::expiries);
+                        ttlFilters::expiries,
+                        env::failExternally);
         Migrations migrations = new Migrations(database.states(), whole);
         TimerPrefetch<K> prefetch = prefetch(database, keySerializer);
         return new RocksDBKeyedStateBackend<>(
