@@ -1,6 +1,7 @@
 package io.lazystate.snapshot;
 
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Reminder;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.SnapshotView;
@@ -50,6 +51,7 @@ public final class LazySnapshotStrategy<K>
     private final SnapshotSettings settings;
     private final Supplier<Map<String, RowExpiry>> expiries;
     private final LostObjects lostObjects;
+    private final Reminder skippedRewrites = new Reminder(System::nanoTime);
     private final CheckpointHistory history = new CheckpointHistory();
 
     /** What Flink's base class asks for. */
@@ -128,6 +130,7 @@ public final class LazySnapshotStrategy<K>
         // A savepoint, or a full checkpoint that somebody asked for, fails alone.
         boolean laterOnesToo = adoptable && !(full && builtUpon);
         return cancel -> {
+            SkippedRewrites skipped = new SkippedRewrites(checkpointId, skippedRewrites);
             CheckpointWriter writer =
                     new CheckpointWriter(
                             streams,
@@ -136,7 +139,8 @@ public final class LazySnapshotStrategy<K>
                             earlier,
                             adoptable
                                     ? CheckpointedStateScope.SHARED
-                                    : CheckpointedStateScope.EXCLUSIVE);
+                                    : CheckpointedStateScope.EXCLUSIVE,
+                            skipped);
             Capture capture =
                     new Capture(
                             captured.view,
@@ -151,6 +155,8 @@ public final class LazySnapshotStrategy<K>
                 throw laterOnesToo && history.isPending(checkpointId)
                         ? lostObjects.failed(checkpointId, e, cancel)
                         : e;
+            } finally {
+                skipped.log();
             }
             if (adoptable) {
                 history.written(checkpointId, written.layouts());

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.lazystate.CapturedLog;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.store.RangedReader;
@@ -27,6 +28,7 @@ import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
 import org.apache.flink.util.ExceptionUtils;
+import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -124,6 +126,39 @@ class LostObjectsTest {
     }
 
     @Test
+    void whatStaysAsItIsTakesOneLineOfACheckpointAndNotOneForEachState() throws Exception {
+        List<ValueStateDescriptor<String>> states =
+                List.of(STATE, value("second"), value("third"), value("fourth"));
+        try (TestTask task = TestTask.restore(start, List.of(restored))) {
+            for (ValueStateDescriptor<String> state : states) {
+                update(task, state, 1);
+            }
+            restored = task.checkpoint(2, jobManager);
+        }
+        try (TestTask task = TestTask.restore(start, List.of(restored))) {
+            store.lose(Kind.CORRUPT);
+            List<String> log =
+                    CapturedLog.of(
+                            Level.WARN,
+                            () -> {
+                                for (long id = 3; id < 8; id++) {
+                                    for (ValueStateDescriptor<String> state : states) {
+                                        update(task, state, 3);
+                                    }
+                                    task.checkpoint(id, jobManager);
+                                }
+                            });
+
+            List<String> told =
+                    log.stream().filter(line -> line.contains("without rewriting")).toList();
+            assertThat(told).anyMatch(line -> line.contains("states: 4, first: 'v'"));
+            assertThat(told.stream().map(line -> line.split(" is ")[0]))
+                    .as("checkpoints that the log tells of")
+                    .doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
     void savepointThatNeedsItFailsAlone() throws Exception {
         try (TestTask task = TestTask.restore(start, List.of(restored))) {
             for (SavepointFormatType format : SavepointFormatType.values()) {
@@ -201,8 +236,17 @@ class LostObjectsTest {
         return failure;
     }
 
+    private static ValueStateDescriptor<String> value(String name) {
+        return new ValueStateDescriptor<>(name, StringSerializer.INSTANCE);
+    }
+
     private static void update(TestTask task, int step) throws Exception {
-        ValueState<String> state = task.state(STATE);
+        update(task, STATE, step);
+    }
+
+    private static void update(TestTask task, ValueStateDescriptor<String> descriptor, int step)
+            throws Exception {
+        ValueState<String> state = task.state(descriptor);
         for (long key = 0; key < KEYS; key += step) {
             task.key(key);
             state.update("a value of key " + key);
