@@ -57,17 +57,14 @@ final class FaultPlan {
         Fault(CacheFault ofCache) {
             this.ofCache = ofCache;
         }
-
-        /** Whether it happens to the edge cache alone, so that no task must notice. */
-        boolean isOfCache() {
-            return ofCache != null;
-        }
     }
 
+    @FunctionalInterface
     private interface CacheFault {
         void happensTo(CacheDirectory cache) throws IOException;
     }
 
+    /** What happens to the edge cache alone, so that no task must notice. */
     private static final Set<Fault> OF_CACHE = EnumSet.range(Fault.CACHE_FULL, Fault.CACHE_CUT);
 
     /** What is counted. */
