@@ -247,7 +247,8 @@ final class BackendAssembly<K> {
                                 new CountedReads(reads.store(), LoadCause.SNAPSHOT, metrics),
                                 loader,
                                 checkpointMetrics),
-                        ttlFilters::expiries);
+                        ttlFilters::expiries,
+                        env::failExternally);
         return new PagedBackend<>(
                 opening,
                 database,

@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.Retries;
@@ -26,9 +27,14 @@ interface Ports extends Serializable {
                 private static final long serialVersionUID = 1L;
 
                 @Override
-                public RangedReader reader(ReadableConfig taskManager, S3Limits s3) {
+                public RangedReader reader(
+                        ReadableConfig taskManager, S3Limits s3, StoreMetrics metrics) {
                     return new SchemeRouter(
-                            reader(), S3Clients.SHARED, taskManager, s3, Ports.retries());
+                            reader(metrics),
+                            S3Clients.SHARED,
+                            taskManager,
+                            s3,
+                            Ports.retries(metrics));
                 }
             };
 
@@ -36,21 +42,23 @@ interface Ports extends Serializable {
      * The reader of a new keyed backend, which releases it; every byte it fetches passes here.
      *
      * @param taskManager its options, secrets included
+     * @param metrics of the backend; counts what is asked again
      */
-    default RangedReader reader(ReadableConfig taskManager, S3Limits s3) {
-        return reader();
+    default RangedReader reader(ReadableConfig taskManager, S3Limits s3, StoreMetrics metrics) {
+        return reader(metrics);
     }
 
     /** The store through Flink's file systems, each read attempted a bounded number of times. */
-    default RangedReader reader() {
-        return new RetryingReader(new StateHandleReader(), retries());
+    default RangedReader reader(StoreMetrics metrics) {
+        return new RetryingReader(new StateHandleReader(), retries(metrics));
     }
 
-    private static Retries retries() {
+    private static Retries retries(StoreMetrics metrics) {
         return new Retries(
                 READ_ATTEMPTS,
                 new Backoff(100, 5_000, () -> ThreadLocalRandom.current().nextDouble()),
-                Thread::sleep);
+                Thread::sleep,
+                metrics);
     }
 
     /** How background work waits. */

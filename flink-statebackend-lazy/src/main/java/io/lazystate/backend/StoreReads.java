@@ -32,7 +32,10 @@ final class StoreReads implements Closeable {
             TaskManagerRuntimeInfo taskManager,
             LazySettings settings,
             LoadingMetrics metrics) {
-        store = new CountingReader(ports.reader(taskManager.getConfiguration(), settings.s3()));
+        store =
+                new CountingReader(
+                        ports.reader(
+                                taskManager.getConfiguration(), settings.s3(), metrics.store()));
         Copies copies = new Copies(store, settings.replicas(), metrics, System::nanoTime);
         edge =
                 settings.edgeCacheBytes() == 0

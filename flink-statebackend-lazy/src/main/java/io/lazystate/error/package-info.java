@@ -1,4 +1,7 @@
-/** The one exception type of this project, and the place an error happened at. */
+/**
+ * The one exception type of this project, the place an error happened at, and how often the log
+ * tells of one that lasts.
+ */
 @NullMarked
 package io.lazystate.error;
 

@@ -50,6 +50,7 @@ public final class LoadingMetrics {
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
     private final RecoveryMetrics recovery = new RecoveryMetrics(System::nanoTime);
+    private final StoreMetrics store = new StoreMetrics();
     private final Map<LoadCause, LongAdder> pages = adders();
     private final Map<LoadCause, LongAdder> bytes = adders();
 
@@ -93,6 +94,11 @@ public final class LoadingMetrics {
     /** How the backend came up. */
     public RecoveryMetrics recovery() {
         return recovery;
+    }
+
+    /** What the store was asked more than once. */
+    public StoreMetrics store() {
+        return store;
     }
 
     /** Pages that are being fetched, or wait for their turn. */
@@ -261,6 +267,7 @@ public final class LoadingMetrics {
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));
         group.histogram("stateLoadingLatencyMs", latencyMillis);
         recovery.register(group);
+        store.register(group);
         for (LoadCause cause : LoadCause.values()) {
             gauge(group, "pagesLoaded" + cause.metricSuffix(), pages(cause)::sum);
             gauge(group, "bytesRead" + cause.metricSuffix(), bytes(cause)::sum);

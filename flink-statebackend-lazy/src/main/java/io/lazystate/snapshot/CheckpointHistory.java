@@ -83,6 +83,11 @@ final class CheckpointHistory {
         }
     }
 
+    /** Whether the attempt has neither ended nor been overtaken by a later one that completed. */
+    synchronized boolean isPending(long checkpointId) {
+        return attempts.containsKey(checkpointId);
+    }
+
     /** The attempt will not complete. */
     synchronized void aborted(long checkpointId) {
         attempts.remove(checkpointId);

@@ -56,24 +56,28 @@ final class CheckpointWriter {
     private final SnapshotSettings settings;
     private final @Nullable Set<StoredObject> earlier;
     private final CheckpointedStateScope scope;
+    private final SkippedRewrites skipped;
     private final Map<StoredObject, Boolean> reusable = new HashMap<>();
 
     /**
      * @param earlier objects of earlier checkpoints that live extents and captured views need, to
      *     be referred to in any case; null if the checkpoint must be self-contained
      * @param scope of the run files
+     * @param skipped gets the states whose older runs cannot be read
      */
     CheckpointWriter(
             CheckpointStreamFactory streams,
             CloseableRegistry cancel,
             SnapshotSettings settings,
             @Nullable Set<StoredObject> earlier,
-            CheckpointedStateScope scope) {
+            CheckpointedStateScope scope,
+            SkippedRewrites skipped) {
         this.streams = streams;
         this.cancel = cancel;
         this.settings = settings;
         this.earlier = earlier;
         this.scope = scope;
+        this.skipped = skipped;
     }
 
     /** Writes a checkpoint. */
@@ -129,7 +133,8 @@ final class CheckpointWriter {
                 new RunFiles(deltas, format, settings, metrics.checkpointDeltaBytes(), cancel),
                 new RunFiles(bases, format, settings, metrics.checkpointBaseBytes(), cancel),
                 capture,
-                settings);
+                settings,
+                skipped);
     }
 
     private List<RewritePlan.State> captured(List<StateView> states) throws IOException {

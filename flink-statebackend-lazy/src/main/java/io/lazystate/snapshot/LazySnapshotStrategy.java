@@ -1,5 +1,7 @@
 package io.lazystate.snapshot;
 
+import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Reminder;
 import io.lazystate.manifest.Manifest;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.SnapshotView;
@@ -12,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
@@ -47,6 +50,8 @@ public final class LazySnapshotStrategy<K>
     private final PagedRocksDB paged;
     private final SnapshotSettings settings;
     private final Supplier<Map<String, RowExpiry>> expiries;
+    private final LostObjects lostObjects;
+    private final Reminder skippedRewrites = new Reminder(System::nanoTime);
     private final CheckpointHistory history = new CheckpointHistory();
 
     /** What Flink's base class asks for. */
@@ -61,12 +66,14 @@ public final class LazySnapshotStrategy<K>
 
     /**
      * @param expiries of the states that are registered, by name; asked in the task thread
+     * @param failTask called in the thread of an asynchronous part: see {@link LostObjects}
      */
     public LazySnapshotStrategy(
             PagedRocksDB db,
             Owner<K> owner,
             SnapshotSettings settings,
-            Supplier<Map<String, RowExpiry>> expiries) {
+            Supplier<Map<String, RowExpiry>> expiries,
+            Consumer<Throwable> failTask) {
         super(
                 "Lazy state snapshot",
                 db,
@@ -81,6 +88,7 @@ public final class LazySnapshotStrategy<K>
         this.paged = db;
         this.settings = settings;
         this.expiries = expiries;
+        this.lostObjects = new LostObjects(failTask);
     }
 
     @Override
@@ -121,8 +129,12 @@ public final class LazySnapshotStrategy<K>
                 adoptable
                         ? history.started(checkpointId, captured.view, full, captured.inUse)
                         : null;
-        boolean onlyBounds = !adoptable || !history.anyAdopted();
+        boolean builtUpon = history.anyAdopted();
+        boolean onlyBounds = !adoptable || !builtUpon;
+        // A savepoint, or a full checkpoint that somebody asked for, fails alone.
+        boolean laterOnesToo = adoptable && !(full && builtUpon);
         return cancel -> {
+            SkippedRewrites skipped = new SkippedRewrites(checkpointId, skippedRewrites);
             CheckpointWriter writer =
                     new CheckpointWriter(
                             streams,
@@ -131,15 +143,25 @@ public final class LazySnapshotStrategy<K>
                             earlier,
                             adoptable
                                     ? CheckpointedStateScope.SHARED
-                                    : CheckpointedStateScope.EXCLUSIVE);
-            CheckpointWriter.Written written =
-                    writer.write(
-                            new Capture(
-                                    captured.view,
-                                    frame(captured),
-                                    queues(captured),
-                                    captured.expiries,
-                                    onlyBounds));
+                                    : CheckpointedStateScope.EXCLUSIVE,
+                            skipped);
+            Capture capture =
+                    new Capture(
+                            captured.view,
+                            frame(captured),
+                            queues(captured),
+                            captured.expiries,
+                            onlyBounds);
+            CheckpointWriter.Written written;
+            try {
+                written = writer.write(capture);
+            } catch (LazyStateException e) {
+                throw laterOnesToo && history.isPending(checkpointId)
+                        ? lostObjects.failed(checkpointId, e, cancel)
+                        : e;
+            } finally {
+                skipped.log();
+            }
             if (adoptable) {
                 history.written(checkpointId, written.layouts());
             }

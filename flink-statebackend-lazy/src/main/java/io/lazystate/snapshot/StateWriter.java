@@ -12,26 +12,32 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Writes one state as its {@link RewritePlan} says: what changed and merges as delta runs, what
  * folds as base runs. Threads: one.
  */
 final class StateWriter {
-    private static final Logger LOG = LoggerFactory.getLogger(StateWriter.class);
-
     private final RunFiles deltas;
     private final RunFiles bases;
     private final Capture capture;
     private final SnapshotSettings settings;
+    private final SkippedRewrites skipped;
 
-    StateWriter(RunFiles deltas, RunFiles bases, Capture capture, SnapshotSettings settings) {
+    /**
+     * @param skipped gets the states whose older runs cannot be read
+     */
+    StateWriter(
+            RunFiles deltas,
+            RunFiles bases,
+            Capture capture,
+            SnapshotSettings settings,
+            SkippedRewrites skipped) {
         this.deltas = deltas;
         this.bases = bases;
         this.capture = capture;
         this.settings = settings;
+        this.skipped = skipped;
     }
 
     /**
@@ -52,10 +58,7 @@ final class StateWriter {
                 throw e;
             }
             // What cannot be read must not stop checkpoints of a job that does not need it yet.
-            LOG.warn(
-                    "State '{}' is written without rewriting older runs: {}",
-                    state.name(),
-                    e.getMessage());
+            skipped.add(state.name(), e);
             return write(state, RewritePlan.least(captured, settings.extentBytes()));
         }
     }

@@ -3,6 +3,7 @@ package io.lazystate.store;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.metrics.StoreMetrics;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 
@@ -15,9 +16,10 @@ import org.apache.flink.annotation.Internal;
  *
  * @param attempts how often one request is tried in all, at least 1
  * @param sleeper usually {@code Thread::sleep}
+ * @param metrics of whoever reads; counts what is asked again
  */
 @Internal
-public record Retries(int attempts, Backoff backoff, Sleeper sleeper) {
+public record Retries(int attempts, Backoff backoff, Sleeper sleeper, StoreMetrics metrics) {
 
     public Retries {
         if (attempts < 1) {
@@ -34,6 +36,7 @@ public record Retries(int attempts, Backoff backoff, Sleeper sleeper) {
                     throw e;
                 }
                 pause(attempt, e.where());
+                metrics.retries().increment();
             }
         }
     }

@@ -19,10 +19,6 @@ public final class RetryingReader implements RangedReader {
         this.retries = retries;
     }
 
-    public RetryingReader(RangedReader reader, int attempts, Backoff backoff, Sleeper sleeper) {
-        this(reader, new Retries(attempts, backoff, sleeper));
-    }
-
     @Override
     public byte[] read(StoredObject object, long offset, int length) {
         return retries.run(() -> reader.read(object, offset, length));

@@ -2,6 +2,7 @@ package io.lazystate.store;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.EOFException;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,12 +21,17 @@ final class S3Race {
 
     private final S3Connections connections;
     private final S3Range range;
+    private final StoreMetrics metrics;
     private final List<Runner> runners = new ArrayList<>(2);
     private final BlockingQueue<Runner> ended = new LinkedBlockingQueue<>();
 
-    S3Race(S3Connections connections, S3Range range) {
+    /**
+     * @param metrics of whoever reads; counts the second request
+     */
+    S3Race(S3Connections connections, S3Range range, StoreMetrics metrics) {
         this.connections = connections;
         this.range = range;
+        this.metrics = metrics;
     }
 
     byte[] run() {
@@ -51,6 +57,7 @@ final class S3Race {
             first = ended.poll(hedgeMillis, TimeUnit.MILLISECONDS);
             if (first == null && mayHedge()) {
                 start();
+                metrics.hedges().increment();
             }
         }
         for (int left = runners.size(); ; left--) {
@@ -58,6 +65,9 @@ final class S3Race {
             first = null;
             byte[] bytes = runner.bytes;
             if (bytes != null) {
+                if (runner != runners.get(0)) {
+                    metrics.hedgesWon().increment();
+                }
                 return bytes;
             }
             LazyStateException error = runner.error;

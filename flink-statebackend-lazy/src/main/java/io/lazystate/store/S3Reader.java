@@ -34,7 +34,7 @@ final class S3Reader implements RangedReader {
             return new byte[0];
         }
         S3Range range = S3Range.of(location(object, where), where);
-        return retries.run(() -> new S3Race(connections, range).run());
+        return retries.run(() -> new S3Race(connections, range, retries.metrics()).run());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.lazystate.tiers;
 
+import io.lazystate.error.Reminder;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.ExtentHeat;
 import io.lazystate.loading.Hydrator;
@@ -80,7 +81,7 @@ public final class TierKeeper {
     /** Whether the task thread has something to do for this. */
     private final AtomicBoolean asked = new AtomicBoolean();
 
-    private long warned = System.nanoTime() - TimeUnit.MINUTES.toNanos(2);
+    private final Reminder reminder = new Reminder(System::nanoTime);
 
     /**
      * @param operator whose state it is, for the log
@@ -269,8 +270,7 @@ public final class TierKeeper {
                         / (HOLD_BACK_MOST_ABOVE - HOLD_BACK_ABOVE);
         double part = Math.max(0, Math.min(1, over));
         space.holdBackWrites((long) (part * part * LONGEST_HOLD_NANOS));
-        if (over > 0 && System.nanoTime() - warned > TimeUnit.MINUTES.toNanos(1)) {
-            warned = System.nanoTime();
+        if (over > 0 && reminder.isDue(operator)) {
             LOG.warn(
                     "Writes of {} are held back: it uses {} of {} bytes of local disk, and nothing"
                             + " can leave before the next checkpoint completes. If this lasts, raise"

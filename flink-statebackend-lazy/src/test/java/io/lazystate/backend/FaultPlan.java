@@ -36,8 +36,36 @@ final class FaultPlan {
         /** Whoever takes the step is cancelled at its end. */
         CANCELLED_BEHIND,
         /** The local disk takes no new file from now on. */
-        DISK_FULL
+        DISK_FULL,
+        /** The edge cache's disk takes no new file from now on. */
+        CACHE_FULL(CacheDirectory::fill),
+        /** The edge cache's directory cannot be used from now on. */
+        CACHE_LOST(CacheDirectory::lose),
+        /** What is in the edge cache cannot be read. */
+        CACHE_UNREADABLE(CacheDirectory::makeUnreadable),
+        /** What is in the edge cache has bits that are not its own. */
+        CACHE_DAMAGED(CacheDirectory::damage),
+        /** What is in the edge cache is cut. */
+        CACHE_CUT(CacheDirectory::truncate);
+
+        private final CacheFault ofCache;
+
+        Fault() {
+            this(null);
+        }
+
+        Fault(CacheFault ofCache) {
+            this.ofCache = ofCache;
+        }
     }
+
+    @FunctionalInterface
+    private interface CacheFault {
+        void happensTo(CacheDirectory cache) throws IOException;
+    }
+
+    /** What happens to the edge cache alone, so that no task must notice. */
+    private static final Set<Fault> OF_CACHE = EnumSet.range(Fault.CACHE_FULL, Fault.CACHE_CUT);
 
     /** What is counted. */
     enum Step {
@@ -49,10 +77,24 @@ final class FaultPlan {
         /** Of the task itself: a place where it may crash. */
         TASK(Fault.FAILS, Fault.DISK_FULL);
 
-        final Set<Fault> faults;
+        private final Set<Fault> faults;
 
         Step(Fault first, Fault... others) {
             faults = EnumSet.of(first, others);
+        }
+
+        /** Whether the edge cache has a part in it: checkpoints are not written through it. */
+        boolean touchesCache() {
+            return this == READ || this == DOWNLOAD || this == TASK;
+        }
+
+        /** What can go wrong at it. */
+        Set<Fault> faults(boolean withCache) {
+            Set<Fault> all = EnumSet.copyOf(faults);
+            if (withCache && touchesCache()) {
+                all.addAll(OF_CACHE);
+            }
+            return all;
         }
     }
 
@@ -66,20 +108,28 @@ final class FaultPlan {
     private final Fault planned;
     private Fault fault;
     private final LocalDisk disk;
+    private final CacheDirectory cache;
     private final List<Step> steps = new ArrayList<>();
     private Event cancel = () -> {};
     private volatile boolean fired;
     private volatile boolean diskFull;
 
+    /** As below, without an edge cache that could go wrong. */
+    FaultPlan(int which, Fault fault, LocalDisk disk) {
+        this(which, fault, disk, null);
+    }
+
     /**
      * @param which step, from 0
      * @param fault null for a plan that only counts
+     * @param cache null if there is none
      */
-    FaultPlan(int which, Fault fault, LocalDisk disk) {
+    FaultPlan(int which, Fault fault, LocalDisk disk, CacheDirectory cache) {
         this.which = which;
         this.planned = fault;
         this.fault = fault;
         this.disk = disk;
+        this.cache = cache;
     }
 
     /** The steps so far. */
@@ -141,7 +191,7 @@ final class FaultPlan {
             if (fault == null || steps.size() - 1 != which) {
                 return null;
             }
-            now = step.faults.contains(fault) ? fault : Fault.FAILS;
+            now = step.faults(cache != null).contains(fault) ? fault : Fault.FAILS;
         }
         fired = true;
         switch (now) {
@@ -150,7 +200,11 @@ final class FaultPlan {
                 disk.refuse();
                 diskFull = true;
             }
-            default -> {}
+            default -> {
+                if (now.ofCache != null) {
+                    now.ofCache.happensTo(cache);
+                }
+            }
         }
         return now;
     }

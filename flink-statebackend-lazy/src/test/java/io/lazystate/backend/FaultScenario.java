@@ -63,6 +63,8 @@ final class FaultScenario {
     private final Path store;
     private final Path backup;
     private final Path local;
+    private final CacheDirectory cache;
+    private final Path cacheBackup;
     private final Configuration config = new Configuration();
     private final JobID job = new JobID();
     private final List<Long> keys = new ArrayList<>();
@@ -75,25 +77,38 @@ final class FaultScenario {
     private TestJobManager jobManager;
     private StateModel completed;
     private long nextId;
+    private long cacheHits;
 
     /**
      * @param directory empty
+     * @param withCache whether there is an edge cache, which has half of what is read at first
      */
-    FaultScenario(Path directory, LoadingMode mode) throws Exception {
+    FaultScenario(Path directory, LoadingMode mode, boolean withCache) throws Exception {
         this.store = Files.createDirectories(directory.resolve("store"));
         this.backup = directory.resolve("backup");
         this.local = Files.createDirectories(directory.resolve("local"));
+        this.cache = withCache ? new CacheDirectory(directory.resolve("edge")) : null;
+        this.cacheBackup = directory.resolve("edge-backup");
         config.set(LazyStateOptions.LOADING_MODE, mode);
         config.set(LazyStateOptions.HYDRATION_ENABLED, false);
         config.set(LazyStateOptions.HYDRATION_CONNECTIONS, 1);
         config.set(LazyStateOptions.PAGE_SIZE, new MemorySize(256));
         config.set(LazyStateOptions.EXTENT_SIZE, new MemorySize(1500));
         config.set(RocksDBOptions.LOCAL_DIRECTORIES, local.toString());
+        if (withCache) {
+            config.set(LazyStateOptions.EDGE_CACHE_DIR, cache.path().toString());
+            config.set(LazyStateOptions.EDGE_CACHE_MAX_BYTES, MemorySize.ofMebiBytes(16));
+        }
         for (long key = 0; key < KEYS; key++) {
             keys.add(key);
         }
         this.pointer = writeBase();
         copy(store, backup);
+        if (withCache) {
+            run(-1, null);
+            cache.halve();
+            copy(cache.path(), cacheBackup);
+        }
     }
 
     /** Base runs of two subtasks, and a delta over each. */
@@ -141,7 +156,11 @@ final class FaultScenario {
     FaultPlan run(int step, Fault fault) throws Exception {
         FileUtils.deleteDirectory(store.toFile());
         copy(backup, store);
-        plan = new FaultPlan(step, fault, new LocalDisk(local));
+        if (cache != null && Files.exists(cacheBackup)) {
+            FileUtils.deleteDirectory(cache.path().toFile());
+            copy(cacheBackup, cache.path());
+        }
+        plan = new FaultPlan(step, fault, new LocalDisk(local), cache);
         jobManager = new TestJobManager(start(OWN).storage(job), 1);
         jobManager.restore(pointer, RecoveryClaimMode.CLAIM);
         completed = base.within(OWN);
@@ -157,6 +176,9 @@ final class FaultScenario {
             jobManager.abort(pending);
         }
         Leftovers.assertNone(local, store);
+        if (cache != null) {
+            Leftovers.assertNone(local, cache.path());
+        }
         assertOnlyReferencedFiles();
         try (FuzzSubtask subtask =
                 restore(new CloseableRegistry(), new FaultPlan(-1, null, null))) {
@@ -164,6 +186,11 @@ final class FaultScenario {
             subtask.drainTimers();
         }
         return plan;
+    }
+
+    /** What the edge cache had in the last life that ended well. */
+    long cacheHits() {
+        return cacheHits;
     }
 
     private void live() throws Exception {
@@ -179,6 +206,7 @@ final class FaultScenario {
             access(subtask);
             checkpoint(subtask, CheckpointType.CHECKPOINT);
             subtask.checkAll();
+            cacheHits = subtask.task.metrics().edgeHits().sum();
         }
     }
 

@@ -22,8 +22,10 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Timeout(1800) // a hold on the database that nobody gives back blocks its disposal for ever
 class FaultStepsTest {
-    /** Lives of one kind of step and fault in the default build. */
+    /** Lives of one kind of step and fault in the default build, or a few more. */
     private static final int FEW = 2;
+
+    private static final int FEW_WITH_CACHE = 1;
 
     private static final boolean ALL = Long.getLong("fuzz.seconds", 0L) >= 60;
 
@@ -34,16 +36,38 @@ class FaultStepsTest {
             value = LoadingMode.class,
             names = {"LAZY", "EAGER"})
     void whateverGoesWrongNothingIsLostOrLeft(LoadingMode mode) throws Exception {
+        liveAll(mode, false);
+    }
+
+    /**
+     * The same with an edge cache: what goes wrong beside it, and what goes wrong in it, of which
+     * the task must not notice anything.
+     */
+    @ParameterizedTest
+    @EnumSource(
+            value = LoadingMode.class,
+            names = {"LAZY", "EAGER"})
+    void whateverGoesWrongWithTheEdgeCacheNothingIsLostOrLeft(LoadingMode mode) throws Exception {
+        liveAll(mode, true);
+    }
+
+    private static void liveAll(LoadingMode mode, boolean withCache) throws Exception {
         try (ScratchDirectory directory = new ScratchDirectory("faults")) {
-            FaultScenario scenario = new FaultScenario(directory.path(), mode);
+            FaultScenario scenario = new FaultScenario(directory.path(), mode, withCache);
             List<Step> steps = scenario.run(-1, null).steps();
+            assertThat(scenario.cacheHits() > 0).as("there are cache hits").isEqualTo(withCache);
             Map<Step, Integer> counts = new EnumMap<>(Step.class);
             steps.forEach(step -> counts.merge(step, 1, Integer::sum));
-            System.out.println("FaultStepsTest: " + mode + " " + counts);
+            System.out.println(
+                    "FaultStepsTest: " + mode + (withCache ? ", edge cache " : " ") + counts);
+            int few = withCache ? FEW_WITH_CACHE : FEW;
             for (Step step : Step.values()) {
-                for (Fault fault : step.faults) {
+                if (withCache && !step.touchesCache()) {
+                    continue;
+                }
+                for (Fault fault : step.faults(withCache)) {
                     if (counts.containsKey(step)) {
-                        assertThat(lives(scenario, steps, new Kind(step, fault)))
+                        assertThat(lives(scenario, steps, new Kind(step, fault), few))
                                 .as("%s at %s", fault, step)
                                 .isPositive();
                     }
@@ -53,9 +77,9 @@ class FaultStepsTest {
     }
 
     /** Returns how many of the lives met the fault: parallel reads differ from time to time. */
-    private static int lives(FaultScenario scenario, List<Step> steps, Kind kind) {
+    private static int lives(FaultScenario scenario, List<Step> steps, Kind kind, int few) {
         int total = (int) steps.stream().filter(kind.step()::equals).count();
-        int every = ALL ? 1 : Math.max(1, total / FEW);
+        int every = ALL ? 1 : Math.max(1, total / few);
         int seen = kind.fault().ordinal(); // so that the kinds do not all meet the same steps
         int met = 0;
         for (int i = 0; i < steps.size(); i++) {

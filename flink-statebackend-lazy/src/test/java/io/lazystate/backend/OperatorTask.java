@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.RangedReader;
 import java.nio.file.Path;
@@ -207,11 +208,11 @@ final class OperatorTask<IN, OUT> implements AutoCloseable {
         private final transient LoadingMetrics metrics = new LoadingMetrics();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
-            reader = new CountingReader(store.apply(DEFAULT.reader()));
+            reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
         }
 
         @Override
-        public RangedReader reader() {
+        public RangedReader reader(StoreMetrics its) {
             return reader;
         }
 

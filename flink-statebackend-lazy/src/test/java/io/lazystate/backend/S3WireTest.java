@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.R2Double;
 import io.lazystate.store.Retries;
@@ -119,7 +120,9 @@ class S3WireTest {
     @Test
     void theDefaultReaderGoesByTheOptionsOfTheTaskManager() {
         StoredObject object = new StoredObject("o", 10, store.put("o", new byte[10]));
-        var reader = Ports.DEFAULT.reader(store.settings(), LazySettings.from(config).s3());
+        var reader =
+                Ports.DEFAULT.reader(
+                        store.settings(), LazySettings.from(config).s3(), new StoreMetrics());
 
         assertThat(reader.read(object, 0, 10)).hasSize(10);
 
@@ -128,7 +131,8 @@ class S3WireTest {
     }
 
     private TestTask restored() throws Exception {
-        Retries once = new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep);
+        Retries once =
+                new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep, new StoreMetrics());
         return TestTask.restore(
                 TestTask.Start.withStore(
                         checkpoints,

@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.RangedReader;
@@ -13,6 +14,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RunnableFuture;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.JobID;
@@ -184,6 +186,7 @@ final class TestTask implements AutoCloseable {
         MockEnvironment env = new MockEnvironmentBuilder().setTaskName("test").build();
         CheckpointStorageAccess storage = start.storage(job);
         env.setCheckpointStorageAccess(storage);
+        env.setExternalFailureCauseConsumer(ports.failures::add);
         AbstractKeyedStateBackend<Long> keyed;
         try {
             keyed =
@@ -226,6 +229,11 @@ final class TestTask implements AutoCloseable {
 
     CheckpointMetrics written() {
         return ports.written;
+    }
+
+    /** What the task was to fail with, other than by an error in its own thread. */
+    List<Throwable> failures() {
+        return ports.failures;
     }
 
     /** What the restore told Flink of its durations. */
@@ -345,13 +353,14 @@ final class TestTask implements AutoCloseable {
         private final transient LoadingMetrics metrics = new LoadingMetrics();
         private final transient CheckpointMetrics written = new CheckpointMetrics();
         private final transient Map<String, Long> initialization = new ConcurrentHashMap<>();
+        private final transient List<Throwable> failures = new CopyOnWriteArrayList<>();
 
         CountingPorts(UnaryOperator<RangedReader> store) {
-            reader = new CountingReader(store.apply(DEFAULT.reader()));
+            reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
         }
 
         @Override
-        public RangedReader reader() {
+        public RangedReader reader(StoreMetrics its) {
             return reader;
         }
 

@@ -3,6 +3,9 @@ package io.lazystate.it;
 import io.lazystate.backend.LazyStateOptions;
 import java.io.IOException;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -41,6 +44,7 @@ final class LedgerCluster implements AutoCloseable {
     private final InMemoryReporter metrics = InMemoryReporter.createWithRetainedMetrics();
     private final Configuration jobSettings;
     private final MiniCluster cluster;
+    private final HttpClient http = HttpClient.newHttpClient();
 
     /**
      * How an execution ended.
@@ -203,9 +207,14 @@ final class LedgerCluster implements AutoCloseable {
         cluster.requestJobResult(job).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
-    /** Where Flink's REST API answers. */
-    URI restAddress() throws Exception {
+    private URI restAddress() throws Exception {
         return cluster.getRestAddress().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** What Flink's REST API answers. */
+    String rest(String path) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(restAddress().resolve(path)).build();
+        return http.send(request, HttpResponse.BodyHandlers.ofString()).body();
     }
 
     private JobGraph graph(String checkpoints, LedgerJob.Execution execution, Configuration more) {

@@ -63,8 +63,19 @@ final class LedgerJob {
      * @param history under which name results are kept, over several executions
      * @param failsOnceAt number of the event that fails when it is first processed
      * @param failsAt number of the event that always fails
+     * @param idle whether no event reaches the state
      */
-    record Execution(String history, int parallelism, long failsOnceAt, long failsAt) {}
+    record Execution(
+            String history, int parallelism, long failsOnceAt, long failsAt, boolean idle) {
+        Execution(String history, int parallelism, long failsOnceAt, long failsAt) {
+            this(history, parallelism, failsOnceAt, failsAt, false);
+        }
+
+        /** The same, but it reads and writes no row. */
+        Execution whileIdle() {
+            return new Execution(history, parallelism, failsOnceAt, failsAt, true);
+        }
+    }
 
     static JobGraph graph(Configuration settings, Execution execution) {
         StreamExecutionEnvironment env = environment(settings, execution);
@@ -106,7 +117,9 @@ final class LedgerJob {
 
     private static JobGraph graph(
             StreamExecutionEnvironment env, DataStream<Long> events, Execution execution) {
-        events.keyBy(event -> event % KEYS)
+        boolean idle = execution.idle();
+        events.filter(event -> !idle)
+                .keyBy(event -> event % KEYS)
                 .process(new Ledger(execution))
                 .uid("ledger")
                 .sinkTo(new DiscardingSink<>());

@@ -3,10 +3,6 @@ package io.lazystate.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lazystate.backend.LazyStateOptions;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -32,8 +28,6 @@ class MetricsOverRestIT {
 
     @TempDir Path directory;
 
-    private final HttpClient http = HttpClient.newHttpClient();
-
     @Test
     void everyMetricOfLoadingCanBeRead() throws Exception {
         String checkpoints = directory.toUri().toString();
@@ -43,7 +37,7 @@ class MetricsOverRestIT {
         try (LedgerCluster cluster = LedgerCluster.start("LAZY", edgeCache())) {
             String checkpoint = cluster.run(checkpoints, failing).latestCheckpoint();
             JobID job = cluster.resumeAndStay(checkpoint, checkpoints, staying);
-            Map<String, String> metrics = warm(cluster.restAddress(), job);
+            Map<String, String> metrics = warm(cluster, job);
             cluster.cancel(job);
 
             assertThat(metrics)
@@ -69,6 +63,9 @@ class MetricsOverRestIT {
                     .containsEntry("edgeCacheDamaged", "0")
                     .containsEntry("pendingPages", "0")
                     .containsEntry("replicaReads", "0")
+                    .containsEntry("storeRetries", "0")
+                    .containsEntry("storeHedges", "0")
+                    .containsEntry("storeHedgesWon", "0")
                     .containsEntry("residentFraction", "1.0")
                     .containsEntry("prewarmFailedExtents", "0")
                     .containsKeys("prewarmPauses", "prewarmPausedTimeMs", "timersPredicted");
@@ -110,24 +107,24 @@ class MetricsOverRestIT {
     }
 
     /** The backend's metrics by their last name, once it is warm. */
-    private Map<String, String> warm(URI rest, JobID job) throws Exception {
+    private Map<String, String> warm(LedgerCluster cluster, JobID job) throws Exception {
         long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         Map<String, String> metrics = Map.of();
         while (!COMPLETED.equals(metrics.get("prewarmStatus"))) {
             assertThat(System.nanoTime()).as("still not warm: " + metrics).isLessThan(deadline);
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(50));
-            metrics = metrics(rest, job);
+            metrics = metrics(cluster, job);
         }
-        return metrics(rest, job);
+        return metrics(cluster, job);
     }
 
-    private Map<String, String> metrics(URI rest, JobID job) throws Exception {
+    private Map<String, String> metrics(LedgerCluster cluster, JobID job) throws Exception {
         Map<String, String> metrics = new TreeMap<>();
-        for (MatchResult vertex : all(VERTEX, get(rest, "/jobs/" + job))) {
+        for (MatchResult vertex : all(VERTEX, cluster.rest("/jobs/" + job))) {
             String path = "/jobs/" + job + "/vertices/" + vertex.group(1) + "/subtasks/0/metrics";
-            for (MatchResult id : all(ID, get(rest, path))) {
+            for (MatchResult id : all(ID, cluster.rest(path))) {
                 if (id.group(1).startsWith("KeyedProcess.")) {
-                    String value = get(rest, path + "?get=" + id.group(1));
+                    String value = cluster.rest(path + "?get=" + id.group(1));
                     for (MatchResult found : all(VALUE, value)) {
                         String name = found.group(1);
                         metrics.put(name.substring(name.lastIndexOf('.') + 1), found.group(2));
@@ -141,10 +138,5 @@ class MetricsOverRestIT {
     private static Iterable<MatchResult> all(Pattern pattern, String text) {
         Matcher matcher = pattern.matcher(text);
         return matcher.results()::iterator;
-    }
-
-    private String get(URI rest, String path) throws Exception {
-        HttpRequest request = HttpRequest.newBuilder(rest.resolve(path)).build();
-        return http.send(request, HttpResponse.BodyHandlers.ofString()).body();
     }
 }

@@ -2,7 +2,6 @@ package io.lazystate.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lazystate.CapturedLog;
 import io.lazystate.backend.LazyStateOptions;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
@@ -20,12 +19,10 @@ import org.apache.flink.core.fs.FileSystem;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.FileUtils;
-import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -99,6 +96,7 @@ class StoreFaultsIT {
             assertThat(end.failure()).isNull();
             assertThat(end.status()).isEqualTo(JobStatus.FINISHED);
             assertThat(cluster.counted(end.job(), "replicaReads")).isPositive();
+            assertThat(cluster.counted(end.job(), "storeRetries")).isPositive();
         }
         for (Fault fault : Fault.values()) {
             assertThat(store.met(fault)).as("%s", fault).isPositive();
@@ -127,37 +125,37 @@ class StoreFaultsIT {
     }
 
     /**
-     * The first checkpoint of a job that does not own what it starts from copies all of it. That
-     * this fails, Flink tells as the job's failure; why, in the JobManager's log.
+     * The first checkpoint of a job that does not own what it starts from copies all of it, whether
+     * or not anybody reads it.
      */
-    @Test
-    void whatIsLostEverywhereFailsTheCheckpointThatCopiesItByItsName() throws Exception {
-        String history = "lost-copied";
-        try (LedgerCluster cluster = LedgerCluster.start("HYBRID", throughFaults())) {
+    @ParameterizedTest
+    @ValueSource(strings = {"LAZY", "HYBRID"})
+    void whatIsLostEverywhereFailsTheJobThatMustCopyItByItsName(String mode) throws Exception {
+        String history = "lost-copied-" + mode;
+        job.set(LazyStateOptions.HYDRATION_ENABLED, false);
+        try (LedgerCluster cluster = LedgerCluster.start(mode, throughFaults())) {
             String checkpoint = checkpoint(cluster, history);
             Path lost = loseOneOf(checkpoint, history);
 
-            List<String> log =
-                    CapturedLog.of(
-                            Level.WARN,
-                            () -> {
-                                var end =
-                                        resume(
-                                                cluster,
-                                                checkpoint,
-                                                RecoveryClaimMode.NO_CLAIM,
-                                                history);
-                                assertThat(end.status()).isEqualTo(JobStatus.FAILED);
-                            });
+            var end =
+                    cluster.resume(
+                            checkpoint,
+                            RecoveryClaimMode.NO_CLAIM,
+                            directory(history + "-next"),
+                            execution(history).whileIdle(),
+                            job);
 
-            assertThat(log)
-                    .anyMatch(
-                            line ->
-                                    line.startsWith("Failed to trigger or complete checkpoint")
-                                            && line.contains("CORRUPT")
-                                            && line.contains(lost.toString()));
+            assertThat(end.status()).isEqualTo(JobStatus.FAILED);
+            assertThat(end.failure().getCause())
+                    .hasMessageContaining("Checkpoint")
+                    .hasMessageContaining("CORRUPT")
+                    .hasMessageContaining(lost.toString());
+            String exceptions = cluster.rest("/jobs/" + end.job() + "/exceptions");
+            assertThat(exceptions)
+                    .as("as the web interface shows it")
+                    .contains(lost.toString())
+                    .doesNotContain("tolerable failure");
         }
-        assertThat(LedgerJob.expected()).containsAllEntriesOf(LedgerJob.results(history));
     }
 
     private Configuration throughFaults() {
@@ -202,11 +200,11 @@ class StoreFaultsIT {
             LedgerCluster cluster, String checkpoint, RecoveryClaimMode claimMode, String history)
             throws Exception {
         return cluster.resume(
-                checkpoint,
-                claimMode,
-                directory(history + "-next"),
-                new LedgerJob.Execution(history, 3, LedgerJob.NEVER, LedgerJob.NEVER),
-                job);
+                checkpoint, claimMode, directory(history + "-next"), execution(history), job);
+    }
+
+    private static LedgerJob.Execution execution(String history) {
+        return new LedgerJob.Execution(history, 3, LedgerJob.NEVER, LedgerJob.NEVER);
     }
 
     /** Deletes the largest of the shared objects that the checkpoint needs. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,7 +17,9 @@ class FileHandleTest extends RangedReaderContract {
     @Override
     RangedReader reader() {
         RangedReader counting = new CountingReader(new StateHandleReader());
-        return new RetryingReader(counting, 3, new Backoff(0, 0, () -> 0), millis -> {});
+        return new RetryingReader(
+                counting,
+                new Retries(3, new Backoff(0, 0, () -> 0), millis -> {}, new StoreMetrics()));
     }
 
     @Override

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -21,9 +22,14 @@ class RetryingReaderTest {
 
     private final Deque<Kind> failures = new ArrayDeque<>();
     private final List<Long> waits = new ArrayList<>();
+    private final StoreMetrics metrics = new StoreMetrics();
     private final CountingReader counting = new CountingReader(new ScriptedReader());
     private final RangedReader reader =
-            new RetryingReader(counting, 4, new Backoff(100, 250, () -> 0), waits::add);
+            new RetryingReader(counting, retries(4, new Backoff(100, 250, () -> 0), waits::add));
+
+    private Retries retries(int attempts, Backoff backoff, Sleeper sleeper) {
+        return new Retries(attempts, backoff, sleeper, metrics);
+    }
 
     @Test
     void returnsTheFirstSuccess() {
@@ -33,6 +39,7 @@ class RetryingReaderTest {
 
         assertThat(counting.requests()).isEqualTo(3);
         assertThat(waits).containsExactly(50L, 100L);
+        assertThat(metrics.retries().sum()).isEqualTo(2);
     }
 
     @Test
@@ -46,6 +53,7 @@ class RetryingReaderTest {
         assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
         assertThat(counting.fileReads()).isEqualTo(4);
         assertThat(waits).containsExactly(50L, 100L, 125L);
+        assertThat(metrics.retries().sum()).as("the first attempt is none").isEqualTo(3);
     }
 
     @Test
@@ -56,6 +64,7 @@ class RetryingReaderTest {
 
         assertThat(counting.requests()).isEqualTo(1);
         assertThat(waits).isEmpty();
+        assertThat(metrics.retries().sum()).isZero();
     }
 
     @Test
@@ -64,16 +73,18 @@ class RetryingReaderTest {
         RangedReader interrupted =
                 new RetryingReader(
                         counting,
-                        4,
-                        new Backoff(1, 1, () -> 0),
-                        millis -> {
-                            throw new InterruptedException();
-                        });
+                        retries(
+                                4,
+                                new Backoff(1, 1, () -> 0),
+                                millis -> {
+                                    throw new InterruptedException();
+                                }));
 
         LazyStateException e = failure(() -> interrupted.read(OBJECT, 0, 3));
 
         assertThat(Thread.interrupted()).isTrue();
         assertThat(e.kind()).isEqualTo(Kind.CLOSED);
+        assertThat(metrics.retries().sum()).as("it was not asked again").isZero();
         assertThat(counting.requests()).isEqualTo(1);
     }
 
@@ -93,8 +104,7 @@ class RetryingReaderTest {
     @Test
     void needsAnAttempt() {
         Backoff backoff = new Backoff(1, 1, () -> 0);
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> new RetryingReader(counting, 0, backoff, waits::add));
+        assertThatIllegalArgumentException().isThrownBy(() -> retries(0, backoff, waits::add));
     }
 
     @Test

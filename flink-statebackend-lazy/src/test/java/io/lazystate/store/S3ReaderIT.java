@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.it.S3Server;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -90,6 +91,6 @@ class S3ReaderIT extends RangedReaderContract {
     }
 
     private static Retries retries() {
-        return new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep);
+        return new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep, new StoreMetrics());
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +36,7 @@ class S3ReaderTest extends RangedReaderContract {
     private static final Duration NEVER = Duration.ZERO;
 
     private final S3Clients clients = new S3Clients();
+    private final StoreMetrics metrics = new StoreMetrics();
     private R2Double store;
     private S3Clients.Lease lease;
 
@@ -80,8 +82,8 @@ class S3ReaderTest extends RangedReaderContract {
         return new S3Reader(lease.connections(), retries(attempts));
     }
 
-    private static Retries retries(int attempts) {
-        return new Retries(attempts, new Backoff(0, 0, () -> 0), Thread::sleep);
+    private Retries retries(int attempts) {
+        return new Retries(attempts, new Backoff(0, 0, () -> 0), Thread::sleep, metrics);
     }
 
     private static S3Limits limits(Duration hedgeDelay, Duration attemptTimeout) {
@@ -354,6 +356,48 @@ class S3ReaderTest extends RangedReaderContract {
         assertThat(reader(limits(SHORT, LONG), 1).read(object, 0, 10)).isEqualTo(random(10));
 
         assertThat(store.ranges()).hasSize(2);
+        assertCounted(0, 1, 1);
+    }
+
+    @Test
+    void whatIsAskedAgainIsCountedForTheReaderThatAsked() throws IOException {
+        StoredObject object = store("o", random(10), 10);
+        RangedReader reader = reader(limits(NEVER, LONG), 2);
+        StoreMetrics others = new StoreMetrics();
+        RangedReader other =
+                new S3Reader(
+                        lease.connections(),
+                        new Retries(2, new Backoff(0, 0, () -> 0), Thread::sleep, others));
+        store.failNext(R2Double.status(503, "SlowDown"));
+        reader.read(object, 0, 10);
+        store.failNext(R2Double.cutAfter(4));
+        reader.download(object, 0, 10, directory.resolve("target"));
+        assertCounted(2, 0, 0);
+        assertThat(others.retries().sum()).isZero();
+
+        store.failNext(R2Double.status(503, "SlowDown"));
+        other.read(object, 0, 10);
+
+        assertCounted(2, 0, 0);
+        assertThat(others.retries().sum()).isEqualTo(1);
+    }
+
+    @Test
+    void secondRequestThatFailsHasNotWon() throws Exception {
+        StoredObject object = store("o", random(10), 10);
+        Duration delay = Duration.ofMillis(10);
+        store.failNext(R2Double.stall(), R2Double.status(404, "NoSuchKey"));
+
+        LazyStateException e = failure(() -> reader(limits(delay, LONG), 1).read(object, 0, 10));
+
+        assertThat(e.kind()).isEqualTo(Kind.CORRUPT);
+        assertCounted(0, 1, 0);
+    }
+
+    private void assertCounted(int retries, int hedges, int won) {
+        assertThat(metrics.retries().sum()).as("retries").isEqualTo(retries);
+        assertThat(metrics.hedges().sum()).as("hedges").isEqualTo(hedges);
+        assertThat(metrics.hedgesWon().sum()).as("hedges that won").isEqualTo(won);
     }
 
     @Test
@@ -367,6 +411,7 @@ class S3ReaderTest extends RangedReaderContract {
         assertThat(e.kind()).isEqualTo(Kind.UNAVAILABLE);
         assertThat(e).hasMessageContaining("in time");
         assertThat(store.ranges()).hasSize(1);
+        assertCounted(0, 0, 0);
     }
 
     @Test
@@ -379,6 +424,7 @@ class S3ReaderTest extends RangedReaderContract {
         assertThat(reader(once, 2).read(object, 0, 10)).isEqualTo(random(10));
 
         assertThat(store.ranges()).hasSize(3);
+        assertCounted(1, 1, 0);
     }
 
     @Test

@@ -7,6 +7,7 @@ import io.lazystate.CapturedLog;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import io.lazystate.metrics.StoreMetrics;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -227,7 +228,8 @@ class SchemeRouterTest {
     }
 
     private SchemeRouter router(Configuration settings, S3Limits limits) {
-        Retries retries = new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep);
+        Retries retries =
+                new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep, new StoreMetrics());
         SchemeRouter router = new SchemeRouter(flink, clients, settings, limits, retries);
         routers.add(router);
         return router;
