@@ -35,6 +35,7 @@ import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpoint;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
+import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
@@ -78,6 +79,7 @@ final class FaultScenario {
     private StateModel completed;
     private long nextId;
     private long cacheHits;
+    private volatile boolean cancelled;
 
     /**
      * @param directory empty
@@ -165,6 +167,7 @@ final class FaultScenario {
         jobManager.restore(pointer, RecoveryClaimMode.CLAIM);
         completed = base.within(OWN);
         nextId = FIRST_ID;
+        cancelled = false;
         try {
             live();
         } catch (Exception e) {
@@ -210,7 +213,15 @@ final class FaultScenario {
         }
     }
 
+    /** A cancelled task may be one that waits for nothing; its work ends all the same. */
+    private void endIfCancelled() {
+        if (cancelled) {
+            throw new CancelTaskException();
+        }
+    }
+
     private void access(FuzzSubtask subtask) throws Exception {
+        endIfCancelled();
         plan.mayCrash();
         for (int i = 0; i < ACCESSES; i++) {
             subtask.step();
@@ -238,6 +249,7 @@ final class FaultScenario {
 
     /** Takes a checkpoint, and another one if the first fails. */
     private void checkpoint(FuzzSubtask subtask, SnapshotType type) throws Exception {
+        endIfCancelled();
         long id = nextId++;
         jobManager.trigger(id, 1, TestJobManager.CHECKPOINT);
         StateModel captured = subtask.model.copy();
@@ -267,6 +279,7 @@ final class FaultScenario {
 
     /** Cold rows are read while it is written. */
     private void canonicalSavepoint(FuzzSubtask subtask) throws Exception {
+        endIfCancelled();
         RunnableFuture<SnapshotResult<KeyedStateHandle>> future =
                 trigger(subtask, nextId++, SavepointType.savepoint(SavepointFormatType.CANONICAL));
         KeyedStateHandle handle = write(future);
@@ -303,7 +316,8 @@ final class FaultScenario {
     }
 
     /** What Flink does: another thread closes what the task waits for, and interrupts it. */
-    private static void cancelTask(Thread task, CloseableRegistry cancel) {
+    private void cancelTask(Thread task, CloseableRegistry cancel) {
+        cancelled = true;
         new Thread(
                         () -> {
                             task.interrupt();

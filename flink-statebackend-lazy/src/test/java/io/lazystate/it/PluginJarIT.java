@@ -58,16 +58,18 @@ class PluginJarIT {
                         new org.apache.flink.core.fs.Path(server.put("object", content)),
                         content.length);
         Class<?> port = store("RangedReader");
+        Class<?> metrics = Class.forName("io.lazystate.metrics.StoreMetrics", true, plugin);
         Object retries =
                 store("Retries")
-                        .getConstructor(int.class, store("Backoff"), store("Sleeper"))
+                        .getConstructor(int.class, store("Backoff"), store("Sleeper"), metrics)
                         .newInstance(
                                 1,
                                 store("Backoff")
                                         .getConstructor(
                                                 long.class, long.class, DoubleSupplier.class)
                                         .newInstance(0, 0, (DoubleSupplier) () -> 0),
-                                notCalled(store("Sleeper")));
+                                notCalled(store("Sleeper")),
+                                metrics.getConstructor().newInstance());
         Object limits =
                 store("S3Limits")
                         .getConstructor(
