@@ -1,5 +1,7 @@
 package io.lazystate.backend;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
 import io.lazystate.loading.Room;
@@ -10,7 +12,6 @@ import io.lazystate.tiers.LocalBudget;
 import io.lazystate.tiers.TierKeeper;
 import java.io.Closeable;
 import java.io.File;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
@@ -78,8 +79,8 @@ final class LocalTier implements Closeable {
         if (settings.hydrationEnabled()) {
             threads.start("lazy-state-promote", () -> keeper.promote(Thread::sleep));
         }
-        metrics.gauge("localBytes", (Gauge<Long>) share::usedBytes);
-        metrics.gauge("localMaxBytes", (Gauge<Long>) share::allowedBytes);
+        gauge(metrics, "localBytes", share::usedBytes);
+        gauge(metrics, "localMaxBytes", share::allowedBytes);
     }
 
     private static boolean isQueue(@Nullable RocksDbKvStateInfo state) {

@@ -1,5 +1,7 @@
 package io.lazystate.backend;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import io.lazystate.edge.EdgeCaches;
 import io.lazystate.edge.EdgeReader;
 import io.lazystate.metrics.LoadingMetrics;
@@ -9,7 +11,6 @@ import io.lazystate.store.VerifiedReader;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.taskmanager.TaskManagerRuntimeInfo;
 import org.jspecify.annotations.Nullable;
@@ -62,8 +63,8 @@ final class StoreReads implements Closeable {
     }
 
     void registerMetrics(MetricGroup group) {
-        group.gauge("gets", (Gauge<Long>) store::requests);
-        group.gauge("edgeCacheBytes", (Gauge<Long>) () -> edge == null ? 0 : edge.cache().bytes());
+        gauge(group, "gets", store::requests);
+        gauge(group, "edgeCacheBytes", () -> edge == null ? 0 : edge.cache().bytes());
     }
 
     @Override

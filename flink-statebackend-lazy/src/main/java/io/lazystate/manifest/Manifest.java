@@ -34,4 +34,19 @@ public record Manifest(
         hot = Map.copyOf(hot);
         heat = Map.copyOf(heat);
     }
+
+    /** The same subtask's, with other states and what goes with them. */
+    public Manifest with(
+            Map<String, StateLayout> newStates,
+            Map<String, RowBlock> newHot,
+            Map<Extent, Integer> newHeat) {
+        return new Manifest(
+                stateMetadata,
+                firstKeyGroup,
+                lastKeyGroup,
+                keyGroupPrefixBytes,
+                newStates,
+                newHot,
+                newHeat);
+    }
 }

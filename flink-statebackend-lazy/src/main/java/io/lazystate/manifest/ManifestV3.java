@@ -22,14 +22,7 @@ final class ManifestV3 {
         Manifest manifest = ManifestV2.readBody(in, lookup);
         Map<Extent, Integer> heat = readHeat(manifest.states(), in);
         in.end();
-        return new Manifest(
-                manifest.stateMetadata(),
-                manifest.firstKeyGroup(),
-                manifest.lastKeyGroup(),
-                manifest.keyGroupPrefixBytes(),
-                manifest.states(),
-                manifest.hot(),
-                heat);
+        return manifest.with(manifest.states(), manifest.hot(), heat);
     }
 
     static void writeHeat(Manifest manifest, ByteWriter out) {

@@ -43,13 +43,6 @@ final class ManifestV4 {
             }
         }
         in.end();
-        return new Manifest(
-                manifest.stateMetadata(),
-                manifest.firstKeyGroup(),
-                manifest.lastKeyGroup(),
-                manifest.keyGroupPrefixBytes(),
-                manifest.states(),
-                hot,
-                heat);
+        return manifest.with(manifest.states(), hot, heat);
     }
 }

@@ -1,8 +1,9 @@
 package io.lazystate.metrics;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import java.util.concurrent.atomic.LongAdder;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
@@ -58,16 +59,12 @@ public final class CheckpointMetrics {
 
     /** Registers the counters. */
     public void register(MetricGroup group) {
-        gauge(group, "checkpointChangedRows", checkpointChangedRows);
-        gauge(group, "checkpointDeltaBytes", checkpointDeltaBytes);
-        gauge(group, "checkpointBaseBytes", checkpointBaseBytes);
-        gauge(group, "checkpointCopiedBytes", checkpointCopiedBytes);
-        gauge(group, "checkpointHotBytes", checkpointHotBytes);
-        gauge(group, "checkpointRunsMerged", checkpointRunsMerged);
-        gauge(group, "checkpointExtentsFolded", checkpointExtentsFolded);
-    }
-
-    private static void gauge(MetricGroup group, String name, LongAdder value) {
-        group.gauge(name, (Gauge<Long>) value::sum);
+        gauge(group, "checkpointChangedRows", checkpointChangedRows::sum);
+        gauge(group, "checkpointDeltaBytes", checkpointDeltaBytes::sum);
+        gauge(group, "checkpointBaseBytes", checkpointBaseBytes::sum);
+        gauge(group, "checkpointCopiedBytes", checkpointCopiedBytes::sum);
+        gauge(group, "checkpointHotBytes", checkpointHotBytes::sum);
+        gauge(group, "checkpointRunsMerged", checkpointRunsMerged::sum);
+        gauge(group, "checkpointExtentsFolded", checkpointExtentsFolded::sum);
     }
 }

@@ -1,5 +1,7 @@
 package io.lazystate.metrics;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Map;
@@ -295,9 +297,5 @@ public final class LoadingMetrics {
 
     private static double share(long hits, long misses) {
         return hits + misses == 0 ? 1 : (double) hits / (double) (hits + misses);
-    }
-
-    private static void gauge(MetricGroup group, String name, LongSupplier value) {
-        group.gauge(name, (Gauge<Long>) value::getAsLong);
     }
 }

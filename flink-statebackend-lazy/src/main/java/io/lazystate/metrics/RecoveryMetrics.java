@@ -1,10 +1,11 @@
 package io.lazystate.metrics;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
@@ -104,9 +105,5 @@ public final class RecoveryMetrics {
 
     private long millis() {
         return TimeUnit.NANOSECONDS.toMillis(nanoTime.getAsLong() - start);
-    }
-
-    private static void gauge(MetricGroup group, String name, LongSupplier value) {
-        group.gauge(name, (Gauge<Long>) value::getAsLong);
     }
 }

@@ -1,9 +1,9 @@
 package io.lazystate.metrics;
 
+import static io.lazystate.metrics.Gauges.gauge;
+
 import java.util.concurrent.atomic.LongAdder;
-import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
@@ -36,9 +36,5 @@ public final class StoreMetrics {
         gauge(group, "storeRetries", retries::sum);
         gauge(group, "storeHedges", hedges::sum);
         gauge(group, "storeHedgesWon", hedgesWon::sum);
-    }
-
-    private static void gauge(MetricGroup group, String name, LongSupplier value) {
-        group.gauge(name, (Gauge<Long>) value::getAsLong);
     }
 }

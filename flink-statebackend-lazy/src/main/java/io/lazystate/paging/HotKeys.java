@@ -14,9 +14,9 @@ import org.apache.datasketches.frequencies.ItemsSketch;
 /**
  * The keys that are read most, of all states of one backend, estimated from a sample of the reads.
  *
- * <p>Two sketches of frequent items, of this window of samples and of the one before, so that keys
- * that cool down are forgotten. Threads: the task thread. Cost: one read in {@link #READS_A_SAMPLE}
- * is counted. Bound: three quarters of {@link #SKETCH_SLOTS} keys a window.
+ * <p>A sketch of frequent items of this window of samples, and what the one before found, so that
+ * keys that cool down are forgotten. Threads: the task thread. Cost: one read in {@link
+ * #READS_A_SAMPLE} is counted. Bound: three quarters of {@link #SKETCH_SLOTS} keys a window.
  */
 final class HotKeys {
     /** A power of two. */
@@ -50,7 +50,7 @@ final class HotKeys {
     }
 
     private ItemsSketch<Id> window = new ItemsSketch<>(SKETCH_SLOTS);
-    private ItemsSketch<Id> windowBefore = new ItemsSketch<>(SKETCH_SLOTS);
+    private Map<Id, Long> windowBefore = Map.of();
     private final List<Restored> restored = new ArrayList<>();
     private int reads;
 
@@ -78,7 +78,7 @@ final class HotKeys {
     private void count(PagedState state, byte[] key, int samples) {
         window.update(new Id(state, key), samples);
         if (window.getStreamLength() >= WINDOW_SAMPLES) {
-            windowBefore = window;
+            windowBefore = frequent(window);
             window = new ItemsSketch<>(SKETCH_SLOTS);
         }
     }
@@ -91,15 +91,19 @@ final class HotKeys {
             }
         }
         restored.clear();
-        Map<Id, Long> samples = new HashMap<>();
-        for (ItemsSketch<Id> sketch : List.of(windowBefore, window)) {
-            for (ItemsSketch.Row<Id> row :
-                    sketch.getFrequentItems(FEWEST_SAMPLES - 1, ErrorType.NO_FALSE_POSITIVES)) {
-                samples.merge(row.getItem(), row.getLowerBound(), Long::sum);
-            }
-        }
+        Map<Id, Long> samples = frequent(window);
+        windowBefore.forEach((id, count) -> samples.merge(id, count, Long::sum));
         List<HotKey> hot = new ArrayList<>(samples.size());
         samples.forEach((id, count) -> hot.add(new HotKey(id.state(), id.key(), count)));
         return hot;
+    }
+
+    private static Map<Id, Long> frequent(ItemsSketch<Id> sketch) {
+        Map<Id, Long> samples = new HashMap<>();
+        for (ItemsSketch.Row<Id> row :
+                sketch.getFrequentItems(FEWEST_SAMPLES - 1, ErrorType.NO_FALSE_POSITIVES)) {
+            samples.put(row.getItem(), row.getLowerBound());
+        }
+        return samples;
     }
 }

@@ -1,7 +1,7 @@
 package io.lazystate.snapshot;
 
 import io.lazystate.manifest.StateLayout;
-import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.paging.Checkpoints;
 import io.lazystate.paging.SnapshotView;
 import io.lazystate.paging.StateView;
 import io.lazystate.store.StoredObject;
@@ -94,7 +94,7 @@ final class CheckpointHistory {
     }
 
     /** The checkpoint completed; the task thread says so, late or out of order if it must be. */
-    synchronized void completed(long checkpointId, PagedRocksDB db) {
+    synchronized void completed(long checkpointId, Checkpoints checkpoints) {
         Attempt attempt = attempts.get(checkpointId);
         if (attempt == null) {
             return; // a savepoint, or one that a later completed checkpoint has left behind
@@ -103,7 +103,7 @@ final class CheckpointHistory {
         Map<StateView, StateLayout> layouts = attempt.layouts;
         attempts.headMap(checkpointId, true).clear();
         if (newest && layouts != null) {
-            db.checkpoints().adopt(attempt.view, layouts);
+            checkpoints.adopt(attempt.view, layouts);
             foreignBase = false;
             anyAdopted = true;
         }

@@ -2,7 +2,6 @@ package io.lazystate.snapshot;
 
 import io.lazystate.loading.ExtentHeat;
 import io.lazystate.manifest.Extent;
-import io.lazystate.manifest.Manifest;
 import io.lazystate.manifest.ManifestCodec;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.metrics.CheckpointMetrics;
@@ -227,7 +226,6 @@ final class CheckpointWriter {
     private StreamStateHandle writeManifest(Capture capture, Map<StateView, StateLayout> layouts)
             throws IOException {
         LongAdder hotBytes = settings.metrics().checkpointHotBytes();
-        Manifest frame = capture.frame();
         Map<String, StateLayout> byName = new LinkedHashMap<>();
         List<ExtentHeat.Change> changes = new ArrayList<>();
         layouts.forEach(
@@ -237,14 +235,12 @@ final class CheckpointWriter {
                 });
         byte[] bytes =
                 ManifestCodec.encode(
-                        new Manifest(
-                                frame.stateMetadata(),
-                                frame.firstKeyGroup(),
-                                frame.lastKeyGroup(),
-                                frame.keyGroupPrefixBytes(),
-                                byName,
-                                new HotRowsWriter(capture.view(), hotBytes, cancel).collect(),
-                                settings.loader().heat().codes(changes)),
+                        capture.frame()
+                                .with(
+                                        byName,
+                                        new HotRowsWriter(capture.view(), hotBytes, cancel)
+                                                .collect(),
+                                        settings.loader().heat().codes(changes)),
                         ManifestCodec.DEFAULT_INLINE_BUDGET_BYTES,
                         capture.queues());
         CheckpointStateOutputStream out =

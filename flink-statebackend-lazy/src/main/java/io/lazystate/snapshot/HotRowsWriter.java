@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -68,8 +67,7 @@ final class HotRowsWriter {
     private long storedBytes() {
         long bytes = 0;
         for (StateView state : view.states()) {
-            List<Run> runs = state.layout().runs();
-            for (Run run : runs) {
+            for (Run run : state.layout().runs()) {
                 bytes += run.meta().tableBytes();
             }
         }

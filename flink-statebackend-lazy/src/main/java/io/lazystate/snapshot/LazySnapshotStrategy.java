@@ -3,6 +3,7 @@ package io.lazystate.snapshot;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Reminder;
 import io.lazystate.manifest.Manifest;
+import io.lazystate.paging.Checkpoints;
 import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.SnapshotView;
 import io.lazystate.store.StoredObject;
@@ -47,7 +48,7 @@ import org.apache.flink.util.ResourceGuard;
 @Internal
 public final class LazySnapshotStrategy<K>
         extends RocksDBSnapshotStrategyBase<K, SnapshotResources> {
-    private final PagedRocksDB paged;
+    private final Checkpoints checkpoints;
     private final SnapshotSettings settings;
     private final Supplier<Map<String, RowExpiry>> expiries;
     private final LostObjects lostObjects;
@@ -85,7 +86,7 @@ public final class LazySnapshotStrategy<K>
                 owner.localRecovery(),
                 owner.directory(),
                 UUID.randomUUID());
-        this.paged = db;
+        this.checkpoints = db.checkpoints();
         this.settings = settings;
         this.expiries = expiries;
         this.lostObjects = new LostObjects(failTask);
@@ -101,8 +102,8 @@ public final class LazySnapshotStrategy<K>
         try {
             return new Captured(
                     lease,
-                    paged.checkpoints().capture(),
-                    paged.checkpoints().objectsInUse(),
+                    checkpoints.capture(),
+                    checkpoints.objectsInUse(),
                     expiries.get(),
                     metaInfos);
         } catch (Throwable t) {
@@ -200,7 +201,7 @@ public final class LazySnapshotStrategy<K>
 
     @Override
     public void notifyCheckpointComplete(long checkpointId) {
-        history.completed(checkpointId, paged);
+        history.completed(checkpointId, checkpoints);
     }
 
     @Override

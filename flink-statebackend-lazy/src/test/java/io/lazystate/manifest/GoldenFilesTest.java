@@ -126,11 +126,7 @@ class GoldenFilesTest {
         hot.put(key(10), new byte[0]);
         hot.put(key(40), "new".getBytes(US_ASCII));
         Manifest manifest =
-                new Manifest(
-                        first.stateMetadata(),
-                        first.firstKeyGroup(),
-                        first.lastKeyGroup(),
-                        first.keyGroupPrefixBytes(),
+                first.with(
                         first.states(),
                         Map.of("orders", RowBlock.of(hot)),
                         Map.of(first.states().get("orders").extents().get(1), 255));

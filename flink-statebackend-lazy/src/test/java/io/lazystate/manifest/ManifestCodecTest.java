@@ -271,15 +271,8 @@ class ManifestCodecTest {
             heat.put(extent, random.nextInt(256));
         }
         heat.put(states.get("").extents().get(0), 255);
-        Manifest cold = Samples.manifest(states);
-        return new Manifest(
-                cold.stateMetadata(),
-                cold.firstKeyGroup(),
-                cold.lastKeyGroup(),
-                cold.keyGroupPrefixBytes(),
-                cold.states(),
-                Map.of("", Samples.rows(random, 1 + random.nextInt(200))),
-                heat);
+        return Samples.manifest(states)
+                .with(states, Map.of("", Samples.rows(random, 1 + random.nextInt(200))), heat);
     }
 
     private static List<Integer> heat(Manifest manifest) {
