@@ -7,7 +7,6 @@ import io.lazystate.loading.HeapPressure;
 import io.lazystate.loading.HydrationPace;
 import io.lazystate.loading.Hydrator;
 import io.lazystate.loading.PageLoader;
-import io.lazystate.manifest.Manifest;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
@@ -136,16 +135,15 @@ final class BackendAssembly<K> {
             prepareDirectories();
             Collection<KeyedStateHandle> handles =
                     parameters.getStateHandles().stream().filter(Objects::nonNull).toList();
-            List<Manifest> manifests =
-                    handles.isEmpty()
-                            ? null
-                            : CheckpointContents.read(
-                                    handles, reads.verified(), threads.executor());
+            boolean ours = CheckpointContents.areIn(handles);
+            CheckpointContents contents = // come while the database is opened
+                    CheckpointContents.fetch(
+                            ours ? handles : List.of(), reads.verified(), threads.executor());
             LocalDatabase.Opening<K> opening = opening();
             database =
                     LocalDatabase.open(
                             opening,
-                            manifests == null ? handles : List.of(),
+                            ours ? List.of() : handles,
                             new PagingContext(loader, metrics, guard, work, overlayOptions()));
             TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
@@ -158,8 +156,8 @@ final class BackendAssembly<K> {
                             metrics.recovery(),
                             threads);
             tier.prepare(database.paged());
-            if (manifests != null) {
-                restore.run(handles, manifests, opening, database, timers, restored);
+            if (ours) {
+                restore.run(handles, contents.manifests(), opening, database, timers, restored);
             } else if (!handles.isEmpty()) {
                 LOG.info(
                         "Restored {} from {} handles of a savepoint or of Flink's RocksDB backend:"
@@ -168,7 +166,7 @@ final class BackendAssembly<K> {
                         handles.size(),
                         restore.millis());
             }
-            if (manifests == null) {
+            if (!ours) {
                 metrics.recovery().prewarm(PrewarmStatus.SKIPPED);
             }
             RocksDBKeyedStateBackend<K> backend =

@@ -16,7 +16,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.function.Function;
 import org.apache.flink.annotation.Internal;
@@ -27,40 +26,25 @@ import org.apache.flink.runtime.state.StreamStateHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The manifests of a checkpoint's handles.
+ * The manifests of a checkpoint's handles, on their way.
  *
- * <p>Cost: one ranged read for each handle, all at once.
+ * <p>Cost: one ranged read for each handle, all at once, while the caller does something else.
  */
 @Internal
 public final class CheckpointContents {
+    private final List<Future<Manifest>> wave = new ArrayList<>();
+
     private CheckpointContents() {}
 
     /**
-     * Reads the manifests.
+     * Whether handles were written by this backend. RocksDB's own list of its files is private
+     * state in a handle of Flink's backend, and ours have none.
      *
-     * @return one for each handle; null if the handles are not of this backend, so that another
-     *     restore has to be found for them
-     * @throws LazyStateException UNAVAILABLE, CORRUPT, INCOMPATIBLE, CLOSED; INVALID if only some
-     *     of the handles are of this backend
+     * @throws LazyStateException INVALID if only some of them were
      */
-    public static @Nullable List<Manifest> read(
-            Collection<KeyedStateHandle> handles, VerifiedReader reader, LoadExecutor executor) {
-        List<Future<@Nullable Manifest>> wave = new ArrayList<>();
-        for (KeyedStateHandle handle : handles) {
-            if (!(handle instanceof IncrementalRemoteKeyedStateHandle remote)) {
-                return null;
-            }
-            long bytes = remote.getMetaDataStateHandle().getStateSize();
-            wave.add(executor.submit(LoadCause.DEMAND, bytes, () -> read(remote, reader)));
-        }
-        List<Manifest> manifests = new ArrayList<>();
-        for (Future<@Nullable Manifest> future : wave) {
-            Manifest manifest = Futures.await(future);
-            if (manifest != null) {
-                manifests.add(manifest);
-            }
-        }
-        if (!manifests.isEmpty() && manifests.size() < handles.size()) {
+    public static boolean areIn(Collection<KeyedStateHandle> handles) {
+        long ours = handles.stream().filter(CheckpointContents::isIn).count();
+        if (ours > 0 && ours < handles.size()) {
             throw new LazyStateException(
                     Kind.INVALID,
                     Where.NOWHERE,
@@ -68,28 +52,52 @@ public final class CheckpointContents {
                             + " another; restore from a checkpoint of one of them",
                     null);
         }
-        return manifests.isEmpty() ? null : manifests;
+        return ours > 0;
     }
 
-    private static @Nullable Manifest read(
-            IncrementalRemoteKeyedStateHandle handle, VerifiedReader reader) {
+    private static boolean isIn(KeyedStateHandle handle) {
+        return handle instanceof IncrementalRemoteKeyedStateHandle remote
+                && remote.getPrivateState().isEmpty();
+    }
+
+    /**
+     * Begins to read the manifests.
+     *
+     * @param handles of this backend
+     */
+    public static CheckpointContents fetch(
+            Collection<KeyedStateHandle> handles, VerifiedReader reader, LoadExecutor executor) {
+        CheckpointContents contents = new CheckpointContents();
+        for (KeyedStateHandle handle : handles) {
+            IncrementalRemoteKeyedStateHandle remote = (IncrementalRemoteKeyedStateHandle) handle;
+            long bytes = remote.getMetaDataStateHandle().getStateSize();
+            contents.wave.add(executor.submit(LoadCause.DEMAND, bytes, () -> read(remote, reader)));
+        }
+        return contents;
+    }
+
+    /**
+     * Waits for the manifests.
+     *
+     * @return one for each handle
+     * @throws LazyStateException UNAVAILABLE, CORRUPT, INCOMPATIBLE, CLOSED
+     */
+    public List<Manifest> manifests() {
+        return wave.stream().map(Futures::await).toList();
+    }
+
+    private static Manifest read(IncrementalRemoteKeyedStateHandle handle, VerifiedReader reader) {
         StreamStateHandle meta = handle.getMetaDataStateHandle();
         String name = meta.getStreamStateHandleID().getKeyString();
         StoredObject object = new StoredObject(name, meta.getStateSize(), meta);
         return reader.read(
-                        new ObjectRange(object, 0, object.length()),
-                        LoadCause.DEMAND,
-                        bytes -> decode(bytes, handle, object))
-                .orElse(null);
+                new ObjectRange(object, 0, object.length()),
+                LoadCause.DEMAND,
+                bytes -> decode(bytes, handle, object));
     }
 
-    /** The manifest; empty if it is none. */
-    private static Optional<Manifest> decode(
+    private static Manifest decode(
             byte[] bytes, IncrementalRemoteKeyedStateHandle handle, StoredObject object) {
-        if (!ManifestCodec.isManifest(bytes) && !handle.getPrivateState().isEmpty()) {
-            return Optional
-                    .empty(); // RocksDB's own list of files is private state, and we have none
-        }
         Map<String, StoredObject> objects = new HashMap<>();
         for (HandleAndLocalPath file : handle.getSharedState()) {
             objects.put(
@@ -100,6 +108,6 @@ public final class CheckpointContents {
                             file.getHandle()));
         }
         Function<String, @Nullable StoredObject> find = objects::get;
-        return Optional.of(ManifestCodec.decode(bytes, find, Where.object(object.location())));
+        return ManifestCodec.decode(bytes, find, Where.object(object.location()));
     }
 }

@@ -1,18 +1,25 @@
 package io.lazystate.store;
 
 import java.io.Closeable;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.util.concurrent.ExecutorThreadFactory;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The S3 connections of a TaskManager: one set for each account and limits, shared by all backends
- * that use it, closed when the last of them gives it back.
+ * that use it. When the last of them gives it back, it stays open for as long as its connections
+ * may be idle: a task that failed and starts again finds them, and waits for no handshake.
  *
  * <p>Threads: any. What cannot be opened is remembered, since finding that out may take seconds,
  * and told once in the log.
@@ -20,12 +27,20 @@ import org.slf4j.LoggerFactory;
 @Internal
 public final class S3Clients {
 
-    /** Of this class loader: the TaskManager's, or the job's if the plugin is in its jar. */
-    public static final S3Clients SHARED = new S3Clients();
+    /**
+     * Of this class loader: the TaskManager's, or the job's if the plugin is in its jar. The
+     * latter's threads have to end with the job.
+     */
+    public static final S3Clients SHARED =
+            new S3Clients(
+                    S3Clients.class.getClassLoader() == ReadableConfig.class.getClassLoader());
 
     private static final Logger LOG = LoggerFactory.getLogger(S3Clients.class);
     private static final int FAILURES_KEPT = 16;
+    private static final ThreadFactory THREADS = new ExecutorThreadFactory("lazy-state-s3-closer");
+    private static final Executor CLOSER = close -> THREADS.newThread(close).start();
 
+    private final boolean lingering;
     private final Map<Use, Shared> open = new HashMap<>();
     private final Map<Use, Boolean> failed =
             new LinkedHashMap<>() {
@@ -42,6 +57,7 @@ public final class S3Clients {
     private static final class Shared {
         private final S3Connections connections;
         private int users;
+        private int leases;
 
         Shared(S3Connections connections) {
             this.connections = connections;
@@ -70,6 +86,15 @@ public final class S3Clients {
                 giveBack.run();
             }
         }
+    }
+
+    /**
+     * None yet.
+     *
+     * @param lingering whether connections stay open when nobody uses them any more
+     */
+    public S3Clients(boolean lingering) {
+        this.lingering = lingering;
     }
 
     /** Connections by a TaskManager's options, or null if there can be none. */
@@ -109,20 +134,37 @@ public final class S3Clients {
             LOG.info("Reads S3 directly: {}, {}", account, limits);
         }
         shared.users++;
+        shared.leases++;
         return new Lease(shared.connections, () -> giveBack(use));
     }
 
     private void giveBack(Use use) {
-        S3Connections last = null;
+        int leases;
         synchronized (this) {
             Shared shared = open.get(use);
-            if (shared != null && --shared.users == 0) {
-                open.remove(use);
-                last = shared.connections;
+            if (shared == null || --shared.users > 0) {
+                return;
+            }
+            leases = shared.leases;
+            if (lingering && shared.connections.proven() && !shared.connections.givenUp()) {
+                Duration idle = use.account().place().maxIdleTime();
+                CompletableFuture.delayedExecutor(idle.toMillis(), TimeUnit.MILLISECONDS, CLOSER)
+                        .execute(() -> closeUnlessUsed(use, leases));
+                return;
             }
         }
-        if (last != null) {
-            last.close();
+        closeUnlessUsed(use, leases);
+    }
+
+    private void closeUnlessUsed(Use use, int leases) {
+        Shared shared;
+        synchronized (this) {
+            shared = open.get(use);
+            if (shared == null || shared.users > 0 || shared.leases > leases) {
+                return;
+            }
+            open.remove(use);
         }
+        shared.connections.close();
     }
 }

@@ -44,7 +44,7 @@ class S3WireTest {
     @TempDir Path checkpoints;
 
     private final Configuration config = new Configuration();
-    private final S3Clients clients = new S3Clients();
+    private final S3Clients clients = new S3Clients(false);
     private R2Double store;
     private KeyedStateHandle handle;
 
@@ -120,9 +120,10 @@ class S3WireTest {
     @Test
     void theDefaultReaderGoesByTheOptionsOfTheTaskManager() {
         StoredObject object = new StoredObject("o", 10, store.put("o", new byte[10]));
+        Configuration settings = store.settings();
+        settings.setString("s3.connection.max-idle-time", "1 ms"); // the process shares them
         var reader =
-                Ports.DEFAULT.reader(
-                        store.settings(), LazySettings.from(config).s3(), new StoreMetrics());
+                Ports.DEFAULT.reader(settings, LazySettings.from(config).s3(), new StoreMetrics());
 
         assertThat(reader.read(object, 0, 10)).hasSize(10);
 

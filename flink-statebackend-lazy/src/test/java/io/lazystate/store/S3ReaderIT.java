@@ -37,7 +37,7 @@ class S3ReaderIT extends RangedReaderContract {
     @BeforeAll
     static void start() throws IOException {
         server = S3Server.start(Path.of(System.getProperty("s3.server")), root);
-        lease = new S3Clients().lease(server.clientSettings(), LIMITS);
+        lease = new S3Clients(false).lease(server.clientSettings(), LIMITS);
     }
 
     @AfterAll
@@ -75,7 +75,7 @@ class S3ReaderIT extends RangedReaderContract {
         StoredObject object = store("o", new byte[10], 10);
         Configuration settings = server.clientSettings();
         settings.setString("s3.secret-key", "guessed");
-        S3Clients.Lease wrong = new S3Clients().lease(settings, LIMITS);
+        S3Clients.Lease wrong = new S3Clients(false).lease(settings, LIMITS);
         try (wrong) {
             LazyStateException e =
                     failure(() -> new S3Reader(wrong.connections(), retries()).read(object, 0, 10));

@@ -35,7 +35,7 @@ class S3ReaderTest extends RangedReaderContract {
 
     private static final Duration NEVER = Duration.ZERO;
 
-    private final S3Clients clients = new S3Clients();
+    private final S3Clients clients = new S3Clients(false);
     private final StoreMetrics metrics = new StoreMetrics();
     private R2Double store;
     private S3Clients.Lease lease;

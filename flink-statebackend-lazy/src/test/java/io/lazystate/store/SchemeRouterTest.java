@@ -34,7 +34,7 @@ class SchemeRouterTest {
             new S3Limits(
                     true, 8, 4, Duration.ofMinutes(1), Duration.ofMinutes(1), Duration.ZERO, 0);
 
-    private final S3Clients clients = new S3Clients();
+    private final S3Clients clients = new S3Clients(false);
     private final FlinkReader flink = new FlinkReader();
     private final List<SchemeRouter> routers = new ArrayList<>();
     private R2Double store;
@@ -185,11 +185,39 @@ class SchemeRouterTest {
         assertThat(ownThreads()).isNotEmpty();
 
         second.release();
-        for (Thread thread : ownThreads()) {
-            thread.join(); // hangs if it is not told to end
-        }
+        joinOwnThreads();
         router(store.settings()).read(object, 0, 10);
         assertThat(store.connections()).as("a new one").isEqualTo(2);
+    }
+
+    @Test
+    void taskThatStartsAgainFindsConnectionsOpen() throws Exception {
+        StoredObject object = object(store.put("o", new byte[10]));
+        S3Clients lingering = new S3Clients(true);
+        SchemeRouter first = router(lingering, store.settings());
+        first.read(object, 0, 10);
+        first.release();
+
+        router(lingering, store.settings()).read(object, 0, 10);
+        assertThat(store.connections()).isEqualTo(1);
+
+        S3Clients.Lease last = lingering.lease(store.settings(), LIMITS);
+        last.connections().giveUp(); // of no use to anybody: closed at once
+        routers.forEach(SchemeRouter::release);
+        last.close();
+        joinOwnThreads();
+    }
+
+    @Test
+    void connectionsThatNobodyComesBackForAreClosedWhenTheyHaveBeenIdle() throws Exception {
+        Configuration settings = store.settings();
+        settings.setString("s3.connection.max-idle-time", "1 ms");
+        SchemeRouter router = router(new S3Clients(true), settings);
+        router.read(object(store.put("o", new byte[10])), 0, 10);
+        assertThat(ownThreads()).isNotEmpty();
+
+        router.release();
+        joinOwnThreads();
     }
 
     @Test
@@ -228,9 +256,17 @@ class SchemeRouterTest {
     }
 
     private SchemeRouter router(Configuration settings, S3Limits limits) {
+        return router(clients, settings, limits);
+    }
+
+    private SchemeRouter router(S3Clients from, Configuration settings) {
+        return router(from, settings, LIMITS);
+    }
+
+    private SchemeRouter router(S3Clients from, Configuration settings, S3Limits limits) {
         Retries retries =
                 new Retries(1, new Backoff(0, 0, () -> 0), Thread::sleep, new StoreMetrics());
-        SchemeRouter router = new SchemeRouter(flink, clients, settings, limits, retries);
+        SchemeRouter router = new SchemeRouter(flink, from, settings, limits, retries);
         routers.add(router);
         return router;
     }
@@ -241,6 +277,12 @@ class SchemeRouterTest {
 
     private static StoredObject object(StreamStateHandle handle) {
         return new StoredObject("o", 10, handle);
+    }
+
+    private static void joinOwnThreads() throws InterruptedException {
+        for (Thread thread : ownThreads()) {
+            thread.join(); // hangs if it is not told to end
+        }
     }
 
     /** Ours, and the one with which the HTTP client drops idle connections. */
