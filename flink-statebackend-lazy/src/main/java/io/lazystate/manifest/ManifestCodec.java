@@ -96,7 +96,7 @@ public final class ManifestCodec {
     }
 
     /** Whether bytes that begin so are a manifest; 4 are enough to tell. */
-    public static boolean isManifest(byte[] firstBytes) {
+    static boolean isManifest(byte[] firstBytes) {
         return firstBytes.length >= MAGIC.length
                 && Arrays.equals(firstBytes, 0, MAGIC.length, MAGIC, 0, MAGIC.length);
     }

@@ -12,7 +12,7 @@ import org.apache.flink.annotation.Internal;
 public interface Check<T> {
 
     /**
-     * Verifies and decodes. May be called again with the bytes of another copy.
+     * Verifies and decodes. May be called again, with bytes that were fetched anew.
      *
      * @param bytes neither side changes them from now on
      * @throws io.lazystate.error.LazyStateException CORRUPT if they are not what was written

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -20,9 +21,10 @@ import org.slf4j.LoggerFactory;
  * Reads objects, and the same bytes from their replicas where an object is missing, damaged or
  * cannot be reached (I3, I7, I8).
  *
- * <p>Cost: a request for each copy that is asked, and what the reader underneath repeats. If the
- * store does not answer and a replica does, replicas are asked first for {@link #AWAY_SECONDS}.
- * Every use of a replica is counted, and logged once for each object. Threads: any.
+ * <p>Cost: a request for each copy that is asked, one more if its bytes fail their check, since
+ * they may have been damaged on their way, and what the reader underneath repeats. If the store
+ * does not answer and a replica does, replicas are asked first for {@link #AWAY_SECONDS}. Every use
+ * of a replica is counted, and logged once for each object. Threads: any.
  */
 @Internal
 public final class Copies implements VerifiedReader {
@@ -55,25 +57,46 @@ public final class Copies implements VerifiedReader {
     @Override
     public <T> T read(ObjectRange range, LoadCause cause, Check<T> check) {
         int length = Math.toIntExact(range.length());
-        return first(range, copy -> check.of(reader.read(copy, range.offset(), length)));
+        return first(
+                range, copy -> checked(() -> reader.read(copy, range.offset(), length), check::of));
     }
 
     @Override
     public void download(ObjectRange range, int crc32c, LoadCause cause, Path target) {
         first(
                 range,
-                copy -> {
-                    if (reader.download(copy, range.offset(), range.length(), target) != crc32c) {
-                        LocalFiles.deleteQuietly(target);
-                        throw new LazyStateException(
-                                Kind.CORRUPT,
-                                copy.where(range.offset(), range.length()),
-                                "the bytes failed their checksum; restore from a backup copy, or"
-                                        + " from an older checkpoint",
-                                null);
-                    }
-                    return true;
-                });
+                copy ->
+                        checked(
+                                () -> reader.download(copy, range.offset(), range.length(), target),
+                                got -> requireSame(got, crc32c, copy, range, target)));
+    }
+
+    private static boolean requireSame(
+            int got, int crc32c, StoredObject copy, ObjectRange range, Path target) {
+        if (got != crc32c) {
+            LocalFiles.deleteQuietly(target);
+            throw new LazyStateException(
+                    Kind.CORRUPT,
+                    copy.where(range.offset(), range.length()),
+                    "the bytes failed their checksum; restore from a backup copy, or from an"
+                            + " older checkpoint",
+                    null);
+        }
+        return true;
+    }
+
+    /** What fails the check is fetched once more: it may have been damaged on its way. */
+    private static <B, T> T checked(Supplier<B> fetch, Function<B, T> check) {
+        B bytes = fetch.get();
+        try {
+            return check.apply(bytes);
+        } catch (LazyStateException e) {
+            if (e.kind() != Kind.CORRUPT) {
+                throw e;
+            }
+            LOG.debug("Fetches once more what failed its check", e);
+        }
+        return check.apply(fetch.get());
     }
 
     /** What the first sound copy gives. */

@@ -1,7 +1,6 @@
 package io.lazystate.store;
 
 import java.io.Closeable;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -133,34 +132,35 @@ public final class S3Clients {
             open.put(use, shared);
             LOG.info("Reads S3 directly: {}, {}", account, limits);
         }
-        shared.users++;
-        shared.leases++;
-        return new Lease(shared.connections, () -> giveBack(use));
+        Shared leased = shared;
+        leased.users++;
+        leased.leases++;
+        return new Lease(leased.connections, () -> giveBack(use, leased));
     }
 
-    private void giveBack(Use use) {
+    private void giveBack(Use use, Shared shared) {
         int leases;
         synchronized (this) {
-            Shared shared = open.get(use);
-            if (shared == null || --shared.users > 0) {
+            if (--shared.users > 0) {
                 return;
             }
             leases = shared.leases;
-            if (lingering && shared.connections.proven() && !shared.connections.givenUp()) {
-                Duration idle = use.account().place().maxIdleTime();
-                CompletableFuture.delayedExecutor(idle.toMillis(), TimeUnit.MILLISECONDS, CLOSER)
-                        .execute(() -> closeUnlessUsed(use, leases));
-                return;
-            }
         }
-        closeUnlessUsed(use, leases);
+        if (lingering && shared.connections.proven() && !shared.connections.givenUp()) {
+            long idleMillis = use.account().place().maxIdleTime().toMillis();
+            CompletableFuture.delayedExecutor(idleMillis, TimeUnit.MILLISECONDS, CLOSER)
+                    .execute(() -> closeUnlessUsed(use, shared, leases));
+        } else {
+            closeUnlessUsed(use, shared, leases);
+        }
     }
 
-    private void closeUnlessUsed(Use use, int leases) {
-        Shared shared;
+    /**
+     * @param leases that there had been when it was given back
+     */
+    private void closeUnlessUsed(Use use, Shared shared, int leases) {
         synchronized (this) {
-            shared = open.get(use);
-            if (shared == null || shared.users > 0 || shared.leases > leases) {
+            if (shared.users > 0 || shared.leases > leases) {
                 return;
             }
             open.remove(use);

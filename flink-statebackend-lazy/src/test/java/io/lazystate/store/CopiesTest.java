@@ -67,6 +67,7 @@ class CopiesTest {
     private static final class Stores implements RangedReader {
         private final Map<String, Kind> failures = new HashMap<>();
         private final Map<String, byte[]> damaged = new HashMap<>();
+        private final Map<String, byte[]> damagedOnce = new HashMap<>();
         private final List<String> asked = new ArrayList<>();
 
         @Override
@@ -76,7 +77,8 @@ class CopiesTest {
             if (failure != null) {
                 throw new LazyStateException(failure, object.where(offset, length), "fails", null);
             }
-            return damaged.getOrDefault(object.location(), CONTENT).clone();
+            byte[] once = damagedOnce.remove(object.location());
+            return once != null ? once : damaged.getOrDefault(object.location(), CONTENT).clone();
         }
 
         @Override
@@ -104,7 +106,7 @@ class CopiesTest {
         stores.failures.put(OBJECT, kind);
         stores.damaged.put(FIRST, new byte[5]);
         assertThat(read()).isEqualTo(CONTENT);
-        assertThat(stores.asked).containsExactly(OBJECT, FIRST, SECOND);
+        assertThat(stores.asked).containsExactly(OBJECT, FIRST, FIRST, SECOND);
         assertThat(metrics.replicaReads().sum()).isEqualTo(1);
         Path target = directory.resolve("target");
         copies.download(OBJECT_RANGE, crc(CONTENT), LoadCause.HYDRATE, target);
@@ -120,6 +122,18 @@ class CopiesTest {
         copies.download(OBJECT_RANGE, crc(CONTENT), LoadCause.HYDRATE, target);
         assertThat(Files.readAllBytes(target)).isEqualTo(CONTENT);
         assertThat(metrics.replicaReads().sum()).isEqualTo(2);
+    }
+
+    @Test
+    void bytesThatWereDamagedOnTheirWayAreReadOnceMore() throws IOException {
+        stores.damagedOnce.put(OBJECT, new byte[5]);
+        assertThat(read()).isEqualTo(CONTENT);
+        stores.damagedOnce.put(OBJECT, new byte[5]);
+        Path target = directory.resolve("target");
+        copies.download(OBJECT_RANGE, crc(CONTENT), LoadCause.HYDRATE, target);
+        assertThat(Files.readAllBytes(target)).isEqualTo(CONTENT);
+        assertThat(stores.asked).containsExactly(OBJECT, OBJECT, OBJECT, OBJECT);
+        assertThat(metrics.replicaReads().sum()).isZero();
     }
 
     @Test
