@@ -49,6 +49,9 @@ record LazySettings(
     /** And no more than one part in so many of a full extent. */
     private static final int JOINED_PART = 4;
 
+    /** What is written or fetched is an extent for each operator, beside what the budget holds. */
+    private static final int EXTENTS_OF_A_BUDGET = 32;
+
     /**
      * Reads the options.
      *
@@ -61,7 +64,7 @@ record LazySettings(
                 atLeast(1, config, LazyStateOptions.HYDRATION_CONNECTIONS),
                 optionalBytes(config, LazyStateOptions.HYDRATION_MAX_BYTES_PER_SECOND),
                 (int) bytes(config, LazyStateOptions.PAGE_SIZE, Integer.MAX_VALUE / 16),
-                bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE),
+                extentBytes(config),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_KEYS)),
@@ -74,6 +77,13 @@ record LazySettings(
                 replicas(config),
                 config.get(LazyStateOptions.EDGE_CACHE_MAX_BYTES).getBytes(),
                 edgeCacheDirectory(config));
+    }
+
+    private static long extentBytes(ReadableConfig config) {
+        long bytes = bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE);
+        long budget = optionalBytes(config, LazyStateOptions.LOCAL_MAX_BYTES);
+        long page = config.get(LazyStateOptions.PAGE_SIZE).getBytes();
+        return budget == 0 ? bytes : Math.min(bytes, Math.max(page, budget / EXTENTS_OF_A_BUDGET));
     }
 
     private static PrefetchSettings prefetch(ReadableConfig config) {

@@ -60,8 +60,9 @@ public final class LazyStateOptions {
                     .memoryType()
                     .defaultValue(MemorySize.ofMebiBytes(64))
                     .withDescription(
-                            "Uncompressed size of an extent, the unit of hydration. Applies to"
-                                    + " files written from now on.");
+                            "Uncompressed size of an extent, the unit of hydration and eviction;"
+                                    + " with local.max-bytes no more than a 32nd of that. Applies"
+                                    + " to files written from now on.");
 
     public static final ConfigOption<MemorySize> PAGE_CACHE_SIZE =
             ConfigOptions.key("state.backend.lazy.page-cache-size")

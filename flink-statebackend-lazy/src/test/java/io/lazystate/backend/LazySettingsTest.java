@@ -8,6 +8,7 @@ import io.lazystate.error.LazyStateException;
 import java.util.List;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.MemorySize;
 import org.junit.jupiter.api.Test;
 
 /** Options that are not set, set, and set to what they cannot be. */
@@ -20,6 +21,21 @@ class LazySettingsTest {
         assertThat(settings.edgeCacheBytes()).isZero();
         assertThat(settings.edgeCacheDirectory()).isNull();
         assertThat(settings.replicas().directories()).isEmpty();
+    }
+
+    @Test
+    void extentsAreSmallBesideTheLocalBudget() {
+        assertThat(LazySettings.from(config).extentBytes()).isEqualTo(64 << 20);
+        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(160));
+        assertThat(LazySettings.from(config).extentBytes()).isEqualTo(5 << 20);
+        config.set(LazyStateOptions.EXTENT_SIZE, MemorySize.ofMebiBytes(1));
+        assertThat(LazySettings.from(config).extentBytes()).isEqualTo(1 << 20);
+    }
+
+    @Test
+    void aTinyBudgetStillHasAPageAnExtent() {
+        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(1));
+        assertThat(LazySettings.from(config).extentBytes()).isEqualTo(256 << 10);
     }
 
     @Test
