@@ -16,8 +16,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
@@ -78,7 +76,7 @@ class S3WireTest {
             ValueState<String> state = task.state(STATE);
             task.key(7L);
             assertThat(state.value()).isEqualTo("value 7");
-            await(() -> store.ranges().size() >= 3); // nobody waits for the filter
+            TestTask.await(() -> store.ranges().size() >= 3); // nobody waits for the filter
             assertThat(store.ranges()).as("and a page and a filter, at once").hasSize(3);
             assertThat(store.connections()).as("as wide as the wave").isLessThanOrEqualTo(2);
 
@@ -86,7 +84,7 @@ class S3WireTest {
                 task.key(key);
                 assertThat(state.value()).isEqualTo("value " + key);
             }
-            await(() -> store.ranges().size() == task.reads().requests());
+            TestTask.await(() -> store.ranges().size() == task.reads().requests());
             assertThat(store.ranges().size())
                     .as("every request at the port is one on the wire, and no other is")
                     .isEqualTo((int) task.reads().requests())
@@ -160,13 +158,5 @@ class S3WireTest {
     private StreamStateHandle inStore(StreamStateHandle local) throws IOException {
         Path file = WrittenCheckpoint.file(local);
         return store.put(file.getFileName().toString(), Files.readAllBytes(file));
-    }
-
-    /** Waits for requests that nobody else waits for; what never comes fails the test behind. */
-    private static void await(BooleanSupplier come) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!come.getAsBoolean() && System.nanoTime() < deadline) {
-            Thread.onSpinWait();
-        }
     }
 }

@@ -16,6 +16,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RunnableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.state.State;
@@ -216,6 +218,14 @@ final class TestTask implements AutoCloseable {
 
     AbstractKeyedStateBackend<Long> backend() {
         return backend;
+    }
+
+    /** Waits for requests that nobody else waits for; what never comes fails the test behind. */
+    static void await(BooleanSupplier come) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (!come.getAsBoolean() && System.nanoTime() < deadline) {
+            Thread.onSpinWait();
+        }
     }
 
     /** Reads from the store so far. */
