@@ -44,7 +44,9 @@ class S3CheckpointIT extends CheckpointStoreContract {
 
     @Override
     Configuration storeSettings() {
-        return server.clientSettings();
+        Configuration settings = server.clientSettings();
+        settings.setString("s3.connection.max-idle-time", "1 ms"); // each run opens its own
+        return settings;
     }
 
     /** Everything that our own connections read, Flink's file system would read too. */
