@@ -116,26 +116,31 @@ public final class S3Clients {
         if (failed.containsKey(use)) {
             return null;
         }
-        Shared shared = open.get(use);
+        Shared known = open.get(use);
+        Shared shared = known != null ? known : open(use);
         if (shared == null) {
-            try {
-                shared = new Shared(new S3Connections(account, limits));
-            } catch (RuntimeException | LinkageError e) {
-                failed.put(use, true);
-                LOG.warn(
-                        "S3 is read through Flink's file system, since connections of our own to"
-                                + " {} cannot be opened: {}",
-                        account,
-                        e.toString());
-                return null;
-            }
-            open.put(use, shared);
-            LOG.info("Reads S3 directly: {}, {}", account, limits);
+            return null;
         }
-        Shared leased = shared;
-        leased.users++;
-        leased.leases++;
-        return new Lease(leased.connections, () -> giveBack(use, leased));
+        shared.users++;
+        shared.leases++;
+        return new Lease(shared.connections, () -> giveBack(use, shared));
+    }
+
+    private @Nullable Shared open(Use use) {
+        try {
+            Shared shared = new Shared(new S3Connections(use.account(), use.limits()));
+            open.put(use, shared);
+            LOG.info("Reads S3 directly: {}, {}", use.account(), use.limits());
+            return shared;
+        } catch (RuntimeException | LinkageError e) {
+            failed.put(use, true);
+            LOG.warn(
+                    "S3 is read through Flink's file system, since connections of our own to {}"
+                            + " cannot be opened: {}",
+                    use.account(),
+                    e.toString());
+            return null;
+        }
     }
 
     private void giveBack(Use use, Shared shared) {
