@@ -118,8 +118,8 @@ final class BackendAssembly<K> {
                         parameters.getTtlTimeProvider(),
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
-        this.familyOptions = name -> local.container().getColumnOptions();
         this.tier = new LocalTier(settings);
+        this.familyOptions = name -> tier.limit(local.container().getColumnOptions());
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
@@ -196,6 +196,7 @@ final class BackendAssembly<K> {
                 local,
                 StateSerializerProvider.fromNewRegisteredSerializer(parameters.getKeySerializer()),
                 keyGroupPrefixBytes,
+                tier.limit(local.container().getDbOptions()),
                 familyOptions,
                 ttlFilters,
                 guard,

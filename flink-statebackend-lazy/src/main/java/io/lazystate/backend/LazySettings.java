@@ -49,29 +49,27 @@ record LazySettings(
     /** And no more than one part in so many of a full extent. */
     private static final int JOINED_PART = 4;
 
-    /** What is written or fetched is an extent for each operator, beside what the budget holds. */
-    private static final int EXTENTS_OF_A_BUDGET = 32;
-
     /**
      * Reads the options.
      *
      * @throws LazyStateException INVALID, naming the option
      */
     static LazySettings from(ReadableConfig config) {
+        TierSettings tiers = tiers(config);
         return new LazySettings(
                 config.get(LazyStateOptions.LOADING_MODE),
                 config.get(LazyStateOptions.HYDRATION_ENABLED),
                 atLeast(1, config, LazyStateOptions.HYDRATION_CONNECTIONS),
                 optionalBytes(config, LazyStateOptions.HYDRATION_MAX_BYTES_PER_SECOND),
                 (int) bytes(config, LazyStateOptions.PAGE_SIZE, Integer.MAX_VALUE / 16),
-                extentBytes(config),
+                extentBytes(config, tiers),
                 config.get(LazyStateOptions.PAGE_CACHE_SIZE).getBytes(),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_STATES)),
                 List.copyOf(config.get(LazyStateOptions.PRELOAD_KEYS)),
                 config.get(LazyStateOptions.MAX_BLOCKING_TIME),
                 config.get(LazyStateOptions.AUTO_EAGER_BELOW).getBytes(),
                 atLeast(2, config, LazyStateOptions.LOADER_THREADS),
-                tiers(config),
+                tiers,
                 prefetch(config),
                 s3(config),
                 replicas(config),
@@ -79,11 +77,10 @@ record LazySettings(
                 edgeCacheDirectory(config));
     }
 
-    private static long extentBytes(ReadableConfig config) {
+    private static long extentBytes(ReadableConfig config, TierSettings tiers) {
         long bytes = bytes(config, LazyStateOptions.EXTENT_SIZE, Integer.MAX_VALUE);
-        long budget = optionalBytes(config, LazyStateOptions.LOCAL_MAX_BYTES);
         long page = config.get(LazyStateOptions.PAGE_SIZE).getBytes();
-        return budget == 0 ? bytes : Math.min(bytes, Math.max(page, budget / EXTENTS_OF_A_BUDGET));
+        return tiers.limited() ? Math.min(bytes, Math.max(page, tiers.partBytes())) : bytes;
     }
 
     private static PrefetchSettings prefetch(ReadableConfig config) {

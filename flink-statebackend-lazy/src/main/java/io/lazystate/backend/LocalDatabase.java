@@ -40,6 +40,7 @@ import org.apache.flink.util.ResourceGuard;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
 
 /**
  * The opened database of one keyed backend, with its states.
@@ -57,6 +58,7 @@ final class LocalDatabase<K> implements AutoCloseable {
             BackendAssembly.Local local,
             StateSerializerProvider<K> keySerializer,
             int keyGroupPrefixBytes,
+            DBOptions dbOptions,
             Function<String, ColumnFamilyOptions> familyOptions,
             RocksDbTtlCompactFiltersManager ttlFilters,
             ResourceGuard guard,
@@ -185,7 +187,7 @@ final class LocalDatabase<K> implements AutoCloseable {
             return new RocksDBNoneRestoreOperation<>(
                     states,
                     dbDirectory,
-                    local.container().getDbOptions(),
+                    o.dbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -208,7 +210,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                     o.keySerializer(),
                     local.directory(),
                     dbDirectory,
-                    local.container().getDbOptions(),
+                    o.dbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -234,7 +236,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                     new HeapTimerQueueFactory(p.getKeyGroupRange(), p.getNumberOfKeyGroups()),
                     o.keySerializer(),
                     dbDirectory,
-                    local.container().getDbOptions(),
+                    o.dbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -250,7 +252,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                 states,
                 o.keySerializer(),
                 dbDirectory,
-                local.container().getDbOptions(),
+                o.dbOptions(),
                 o.familyOptions(),
                 local.metrics(),
                 p.getMetricGroup(),

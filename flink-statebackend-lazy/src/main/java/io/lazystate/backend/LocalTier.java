@@ -16,6 +16,8 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInfo;
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -24,6 +26,12 @@ import org.rocksdb.RocksDBException;
  * <p>Ownership: closing it leaves its part of the budget to others; its threads are the backend's.
  */
 final class LocalTier implements Closeable {
+    /** A smaller file would cost more to keep open than it saves. */
+    private static final long LEAST_FILE_BYTES = 1 << 20;
+
+    /** Files of the first level, as by Flink's defaults, and of a compaction. */
+    private static final int FILES_TOGETHER = 4;
+
     private final LazySettings settings;
     private final LocalBudget.@Nullable Share share;
 
@@ -36,6 +44,37 @@ final class LocalTier implements Closeable {
     /** What hydration asks before it fetches. */
     Room room() {
         return share == null ? Room.ENDLESS : share;
+    }
+
+    /**
+     * Makes files and compactions small beside the limit: a compaction writes beside what it reads,
+     * and an extent's rows leave unread only if no file has others with them.
+     *
+     * @param options of a column family; what is smaller already stays
+     */
+    ColumnFamilyOptions limit(ColumnFamilyOptions options) {
+        if (share == null) {
+            return options;
+        }
+        long file = fileBytes();
+        long files = FILES_TOGETHER * file;
+        long compaction = options.maxCompactionBytes(); // 0: from the size of files
+        return options.setTargetFileSizeBase(Math.min(options.targetFileSizeBase(), file))
+                .setMaxBytesForLevelBase(Math.min(options.maxBytesForLevelBase(), files))
+                .setMaxCompactionBytes(compaction == 0 ? files : Math.min(compaction, files));
+    }
+
+    /** Makes RocksDB's log small beside the limit: it may lie in the local directory. */
+    DBOptions limit(DBOptions options) {
+        if (share == null) {
+            return options;
+        }
+        long log = options.maxLogFileSize(); // 0: without end
+        return options.setMaxLogFileSize(log == 0 ? fileBytes() : Math.min(log, fileBytes()));
+    }
+
+    private long fileBytes() {
+        return Math.max(LEAST_FILE_BYTES, settings.tiers().partBytes());
     }
 
     /** Makes a database ready to let state go. Before anything is restored or written. */

@@ -63,9 +63,6 @@ final class Overlay {
     /** Newest first. */
     private volatile List<Generation> generations;
 
-    /** The column family, by RocksDB's id, that has no compaction any more. */
-    private int quieted = -1;
-
     private int families;
     private long bytes;
     private long generationBytes = Long.MAX_VALUE;
@@ -278,6 +275,10 @@ final class Overlay {
         more.addAll(all.subList(1, all.size()));
         generations = List.copyOf(more);
         bytes = 0;
+        // Few files, that change no more: to compact them would only use disk, and delay a drop.
+        db.setOptions(
+                ended.family(),
+                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(true).build());
         try (FlushOptions flush =
                 new FlushOptions().setWaitForFlush(false).setAllowWriteStall(true)) {
             db.flush(flush, ended.family()); // gives its memory to the new one
@@ -313,16 +314,10 @@ final class Overlay {
     }
 
     /**
-     * Whether nothing writes files of the column family, or will: RocksDB forgets the files of a
+     * Whether nothing writes files of an ended generation, or will: RocksDB forgets the files of a
      * compaction or flush whose column family is dropped meanwhile, and they stay on the disk.
      */
     private boolean isQuiet(ColumnFamilyHandle family) throws RocksDBException {
-        if (quieted != family.getID()) {
-            db.setOptions(
-                    family,
-                    MutableColumnFamilyOptions.builder().setDisableAutoCompactions(true).build());
-            quieted = family.getID();
-        }
         return !LinkPause.compacts(db, family)
                 && db.getLongProperty(family, "rocksdb.num-immutable-mem-table") == 0;
     }

@@ -20,15 +20,23 @@ public record TierSettings(
     /** Of rows that were written to cold extents, and are given back together. */
     private static final long MOST_GENERATION_BYTES = 64L << 20;
 
-    private static final int GENERATION_PART = 32;
+    private static final int PARTS = 32;
 
     /** Whether there is a limit. */
     public boolean limited() {
         return maxBytes > 0;
     }
 
+    /**
+     * Bytes that are a small part of the limit: what is written or fetched in one piece stands
+     * beside what the budget holds. If there is a limit.
+     */
+    public long partBytes() {
+        return maxBytes / PARTS;
+    }
+
     /** Bytes of rows written to cold extents that are given back together, at least. */
     public long generationBytes() {
-        return Math.min(MOST_GENERATION_BYTES, maxBytes / GENERATION_PART);
+        return Math.min(MOST_GENERATION_BYTES, partBytes());
     }
 }
