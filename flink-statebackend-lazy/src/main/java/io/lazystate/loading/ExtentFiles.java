@@ -145,7 +145,7 @@ final class ExtentFiles {
             return null;
         }
         if (cold.wholeBase() == null) {
-            return rewrite(extent, List.of(cursor(base, false, cause)), false);
+            return rewrite(extent, List.of(cursor(extent, base, cause)), false);
         }
         Path file = newFile();
         try {
@@ -160,7 +160,7 @@ final class ExtentFiles {
     private @Nullable Path fetchChanges(Extent extent, LoadCause cause) {
         List<RowCursor> newestFirst = new ArrayList<>();
         for (Run delta : extent.deltas()) {
-            newestFirst.add(0, cursor(delta, true, cause));
+            newestFirst.add(0, cursor(extent, delta, cause));
         }
         return newestFirst.isEmpty() ? null : rewrite(extent, newestFirst, true);
     }
@@ -186,11 +186,11 @@ final class ExtentFiles {
         }
     }
 
-    private RunCursor cursor(Run run, boolean removals, LoadCause cause) {
+    private RunCursor cursor(Extent extent, Run run, LoadCause cause) {
         return new RunCursor(
                 loader.indexes().pageTable(run, cause),
-                removals,
-                new SequentialPages(loader, run, cause));
+                run != extent.base(),
+                new SequentialPages(loader, run, cause, extent.upper()));
     }
 
     private static void delete(Path file) {

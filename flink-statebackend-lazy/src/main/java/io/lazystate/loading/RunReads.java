@@ -16,7 +16,6 @@ import io.lazystate.store.VerifiedReader;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
@@ -147,8 +146,7 @@ public final class RunReads {
         for (int i = from; i < to; i++) {
             PageRef ref = table.page(i);
             int at = Math.toIntExact(ref.offset() - start);
-            byte[] stored = Arrays.copyOfRange(bytes, at, at + ref.length());
-            decoded.add(Page.decode(stored, ref, run.where(ref)));
+            decoded.add(Page.decode(bytes, at, ref, run.where(ref)));
         }
         return decoded;
     }

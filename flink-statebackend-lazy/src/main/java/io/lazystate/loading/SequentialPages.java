@@ -7,6 +7,7 @@ import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The pages of one run for whoever walks it front to back: many with one ranged read, past the page
@@ -23,13 +24,18 @@ public final class SequentialPages implements RunCursor.Pages {
     private final PageLoader loader;
     private final Run run;
     private final LoadCause cause;
+    private final byte @Nullable [] upper;
     private List<Page> here = List.of();
     private int first;
 
-    public SequentialPages(PageLoader loader, Run run, LoadCause cause) {
+    /**
+     * @param upper key before which the walk ends: no read goes farther; null for the whole run
+     */
+    public SequentialPages(PageLoader loader, Run run, LoadCause cause, byte @Nullable [] upper) {
         this.loader = loader;
         this.run = run;
         this.cause = cause;
+        this.upper = upper;
     }
 
     @Override
@@ -44,8 +50,9 @@ public final class SequentialPages implements RunCursor.Pages {
     private int endOfRead(int from) {
         PageTable table = loader.indexes().pageTable(run, cause);
         long end = table.page(from).offset() + READ_BYTES;
+        int pages = upper == null ? table.pages() : table.pageFor(upper) + 1;
         int to = from + 1;
-        while (to < table.pages() && table.page(to).endOffset() <= end) {
+        while (to < pages && table.page(to).endOffset() <= end) {
             to++;
         }
         return to;

@@ -101,7 +101,7 @@ final class DeltaWriter {
         return new RunCursor(
                 loader.indexes().pageTable(run, LoadCause.SNAPSHOT),
                 true,
-                new SequentialPages(loader, run, LoadCause.SNAPSHOT));
+                new SequentialPages(loader, run, LoadCause.SNAPSHOT, null));
     }
 
     private RunWriter open() {

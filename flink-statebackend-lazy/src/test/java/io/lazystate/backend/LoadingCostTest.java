@@ -182,6 +182,38 @@ class LoadingCostTest {
     }
 
     @Test
+    void hydrationReadsOfADeltaOnlyWhatTheExtentNeeds() throws Exception {
+        config.set(LazyStateOptions.EXTENT_SIZE, new MemorySize(16 << 10));
+        KeyedStateHandle handle;
+        try (TestTask task = TestTask.start(start())) {
+            update(task, "old", 0, KEYS);
+            task.checkpoint(1, jobManager);
+            for (long key = 0; key < KEYS; key += 8) {
+                update(task, "new", key, key + 1);
+            }
+            handle = task.checkpoint(2, jobManager);
+        }
+        WrittenCheckpoint written = new WrittenCheckpoint(handle);
+        List<Run> runs = written.runs("v");
+        int extents = written.extents("v").size();
+        List<Run> deltas =
+                written.extents("v").stream().flatMap(e -> e.deltas().stream()).distinct().toList();
+        assertThat(deltas).as("over all " + extents).hasSize(1);
+        assertThat(extents).isGreaterThan(5);
+        config.set(LazyStateOptions.LOADING_MODE, LoadingMode.EAGER);
+        try (TestTask task = TestTask.restore(start(), List.of(handle))) {
+            assertThat(task.metrics().extentsLinked().sum()).isEqualTo(extents);
+            long pages = deltas.stream().mapToLong(run -> run.meta().pageCount()).sum();
+            assertThat(task.reads().bytes())
+                    .as("each run once, but for pages that reach from one extent to the next")
+                    .isLessThan(
+                            written.manifestBytes()
+                                    + tableBytes(runs)
+                                    + 2 * extents * tableBytes(deltas) / pages);
+        }
+    }
+
+    @Test
     void smallStatesAreHydratedWithOneReadTogether() throws Exception {
         int states = 20;
         KeyedStateHandle handle;

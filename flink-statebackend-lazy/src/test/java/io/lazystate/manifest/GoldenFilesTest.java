@@ -158,7 +158,7 @@ class GoldenFilesTest {
     private Page fetch(Run run, int index) {
         PageRef page = run.pageTable().page(index);
         byte[] stored = reader.read(run.object(), run.offset() + page.offset(), page.length());
-        return Page.decode(stored, page, run.where(page));
+        return Page.decode(stored, 0, page, run.where(page));
     }
 
     private static List<String> expected(int from, int to) {

@@ -27,7 +27,7 @@ final class LocalRun {
 
     Page fetch(int page) {
         fetched.add(page);
-        return Page.decode(stored(page), pageTable.page(page), Where.NOWHERE);
+        return Page.decode(stored(page), 0, pageTable.page(page), Where.NOWHERE);
     }
 
     RunCursor cursor() {

@@ -155,7 +155,7 @@ class RunWriterTest {
                     .isEqualTo(
                             Where.object("shared-41 (inlined into the checkpoint's _metadata)")
                                     .withRange(3 + last.offset(), last.length()));
-            Page page = Page.decode(slice(object, where.offset(), last.length()), last, where);
+            Page page = Page.decode(object, (int) where.offset(), last, where);
             assertThat(page.find(model.lastKey())).isNotNull();
         }
     }
