@@ -25,6 +25,9 @@ public final class ManifestCodec {
     /** Page tables that a manifest inlines by default, in bytes. */
     public static final long DEFAULT_INLINE_BUDGET_BYTES = 1024 * 1024;
 
+    /** That of version 4; from here on, blocks of runs and of hot rows have other checksums. */
+    private static final int NEWEST_VERSION = 5;
+
     private static final byte[] MAGIC = {'L', 'Z', 'S', 'T'};
     private static final int HEADER_BYTES = MAGIC.length + 2;
     private static final int CRC_BYTES = 4;
@@ -50,7 +53,7 @@ public final class ManifestCodec {
     public static byte[] encode(Manifest manifest, long inlineBudgetBytes, Set<String> readFirst) {
         ByteWriter out = new ByteWriter();
         out.raw(MAGIC);
-        out.u16(ManifestV4.VERSION);
+        out.u16(NEWEST_VERSION);
         ManifestV4.write(manifest, inlineBudgetBytes, readFirst, out);
         out.u32(Crc32c.of(out.toBytes()));
         return out.toBytes();
@@ -81,7 +84,7 @@ public final class ManifestCodec {
             case ManifestV1.VERSION -> ManifestV1.read(in, objects);
             case ManifestV2.VERSION -> ManifestV2.read(in, objects);
             case ManifestV3.VERSION -> ManifestV3.read(in, objects);
-            case ManifestV4.VERSION -> ManifestV4.read(in, objects);
+            case ManifestV4.VERSION, NEWEST_VERSION -> ManifestV4.read(in, objects);
             default ->
                     throw new LazyStateException(
                             Kind.INCOMPATIBLE,
@@ -89,7 +92,7 @@ public final class ManifestCodec {
                             "the manifest has version "
                                     + version
                                     + ", and this release reads versions up to "
-                                    + ManifestV4.VERSION
+                                    + NEWEST_VERSION
                                     + "; restore with the release that wrote it, or a newer one",
                             null);
         };

@@ -78,6 +78,11 @@
  *              io.lazystate.run}
  * </pre>
  *
+ * <h2>Body of version 5</h2>
+ *
+ * <p>As that of version 4. From here on, blocks of hot rows, and of the runs that are written, have
+ * another checksum ({@link io.lazystate.run}), which earlier releases take for damage.
+ *
  * <h2>Of all bodies</h2>
  *
  * <p>The first extent's lower bound is empty; an extent ends where the next one begins, and the

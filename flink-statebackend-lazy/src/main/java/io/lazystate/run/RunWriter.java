@@ -165,7 +165,7 @@ public final class RunWriter implements AutoCloseable {
         BlockBasedTableConfig table =
                 new BlockBasedTableConfig()
                         .setFormatVersion(TABLE_FORMAT_VERSION)
-                        .setChecksumType(ChecksumType.kCRC32c)
+                        .setChecksumType(ChecksumType.kxxHash64)
                         .setBlockSize(format.blockBytes())
                         .setBlockAlign(false)
                         .setBlockRestartInterval(RESTART_INTERVAL)

@@ -11,11 +11,13 @@ import net.jpountz.lz4.LZ4Compressor;
 import net.jpountz.lz4.LZ4Exception;
 import net.jpountz.lz4.LZ4Factory;
 import net.jpountz.lz4.LZ4SafeDecompressor;
+import net.jpountz.xxhash.XXHash64;
+import net.jpountz.xxhash.XXHashFactory;
 
 /**
  * One block of a RocksDB table as it lies in the file, its checksum verified.
  *
- * <p>Shape: content, one byte that tells its compression, and the masked CRC32C of both; see {@code
+ * <p>Shape: content, one byte that tells its compression, and a checksum of both; see {@code
  * package-info}. Immutable, any thread; the array is not copied.
  */
 final class StoredBlock {
@@ -32,6 +34,7 @@ final class StoredBlock {
     private static final VarHandle INT_LE =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
     // Pure Java: the jar is relocated and carries no native library.
+    private static final XXHash64 XX_HASH_64 = XXHashFactory.fastestJavaInstance().hash64();
     private static final LZ4SafeDecompressor DECOMPRESSOR =
             LZ4Factory.fastestJavaInstance().safeDecompressor();
     private static final LZ4Compressor COMPRESSOR =
@@ -63,8 +66,7 @@ final class StoredBlock {
         byte[] content = compressed ? out.toBytes() : raw;
         byte[] stored = Arrays.copyOf(content, content.length + TRAILER_BYTES);
         stored[content.length] = (byte) (compressed ? LZ4 : NOT_COMPRESSED);
-        int crc = mask(Crc32c.of(stored, 0, content.length + 1));
-        INT_LE.set(stored, content.length + 1, crc);
+        INT_LE.set(stored, content.length + 1, xxHash(stored, 0, content.length + 1));
         return stored;
     }
 
@@ -78,7 +80,9 @@ final class StoredBlock {
             throw Corruption.of(where, "a block does not fit its page");
         }
         int end = offset + length - TRAILER_BYTES;
-        if (mask(Crc32c.of(bytes, offset, end + 1 - offset)) != intAt(bytes, end + 1)) {
+        int checksum = intAt(bytes, end + 1);
+        if (xxHash(bytes, offset, end + 1 - offset) != checksum
+                && maskedCrc(bytes, offset, end + 1 - offset) != checksum) {
             throw Corruption.of(where, "a block failed its checksum");
         }
         int type = bytes[end];
@@ -132,8 +136,12 @@ final class StoredBlock {
         return (int) INT_LE.get(bytes, offset);
     }
 
-    /** RocksDB masks checksums that it stores beside the data they cover. */
-    private static int mask(int crc) {
-        return Integer.rotateRight(crc, 15) + 0xa282ead8;
+    private static int xxHash(byte[] bytes, int offset, int length) {
+        return (int) XX_HASH_64.hash(bytes, offset, length, 0);
+    }
+
+    /** RocksDB masks a CRC that it stores beside the data it covers. */
+    private static int maskedCrc(byte[] bytes, int offset, int length) {
+        return Integer.rotateRight(Crc32c.of(bytes, offset, length), 15) + 0xa282ead8;
     }
 }

@@ -21,7 +21,7 @@ final class TableFile implements Closeable {
     private static final int FOOTER_BYTES = 53;
     private static final int MAGIC_LOW = 0x85f4cff7;
     private static final int MAGIC_HIGH = 0x88e241b7;
-    private static final int CRC32C_CHECKSUM = 1;
+    private static final int XX_HASH_64_CHECKSUM = 3;
 
     /** Not {@code FileChannel}: an interrupt would close it half way. */
     private final RandomAccessFile file;
@@ -72,7 +72,7 @@ final class TableFile implements Closeable {
         if (StoredBlock.intAt(footer, FOOTER_BYTES - 8) != MAGIC_LOW
                 || StoredBlock.intAt(footer, FOOTER_BYTES - 4) != MAGIC_HIGH
                 || StoredBlock.intAt(footer, FOOTER_BYTES - 12) != RunWriter.TABLE_FORMAT_VERSION
-                || footer[0] != CRC32C_CHECKSUM) {
+                || footer[0] != XX_HASH_64_CHECKSUM) {
             throw unexpected("its footer is not of a table that we write");
         }
         ByteReader handles = new ByteReader(footer, 1, FOOTER_BYTES, "footer", where);

@@ -20,18 +20,23 @@
  *
  * <h2>Table</h2>
  *
- * As {@code SstFileWriter} writes it, ready to be ingested: block-based, format version 3, CRC32C,
- * LZ4, restart interval 16, binary-search index, no filter of RocksDB's. A row is a PUT (type 1) or
- * a REMOVE (type 0, no value), always with sequence number 0. The data blocks come first, without
- * gaps. As stored, a block is
+ * As {@code SstFileWriter} writes it, ready to be ingested: block-based, format version 3,
+ * XXHash64, LZ4, restart interval 16, binary-search index, no filter of RocksDB's. A row is a PUT
+ * (type 1) or a REMOVE (type 0, no value), always with sequence number 0. The data blocks come
+ * first, without gaps. As stored, a block is
  *
  * <pre>
  * content      raw, or if compressed: varint raw size, then an LZ4 block
  * u8           compression: 0 none (what does not shrink), 4 or 5 LZ4
- * u32          CRC32C of content and compression byte, rotated right by 15, plus 0xa282ead8
+ * u32          the lower half of the XXHash64 of content and compression byte, seed 0
  * </pre>
  *
- * The raw content of a data block is
+ * Up to version 4 of manifests the checksum is their CRC32C, rotated right by 15, plus 0xa282ead8.
+ * A reader takes either: a checkpoint may refer to runs that are older than its manifest. RocksDB
+ * as Flink ships it computes CRC32C without the processor's instruction, which made every block
+ * that is read from a linked file dear.
+ *
+ * <p>The raw content of a data block is
  *
  * <pre>
  * entries      varint shared, varint others, varint value length; other key bytes; value

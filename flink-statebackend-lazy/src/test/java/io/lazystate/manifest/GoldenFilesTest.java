@@ -9,30 +9,40 @@ import io.lazystate.run.PageRef;
 import io.lazystate.run.RowBlock;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
+import io.lazystate.run.RunFormat;
+import io.lazystate.run.RunWriter;
+import io.lazystate.run.WrittenRun;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.StateHandleReader;
 import io.lazystate.store.StoredObject;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.UUID;
+import java.util.function.Consumer;
 import org.apache.flink.runtime.state.memory.ByteStreamStateHandle;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.rocksdb.RocksDB;
 
 /**
  * Files of every version stay readable.
  *
- * <p>They are never written again; the runs are as in version 1. For a new version, adapt {@link
- * #writeFiles}, run it with {@code -Dgolden.write=<directory>}, and add its files and a test beside
- * those that are here.
+ * <p>They are never written again; the runs of versions 2 to 4 are as in version 1. For a new
+ * version, adapt {@link #writeFiles}, run it with {@code -Dgolden.write=<directory>}, and add its
+ * files and a test beside those that are here.
  */
 class GoldenFilesTest {
 
@@ -97,7 +107,23 @@ class GoldenFilesTest {
         assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
         List<Extent> orders = manifest.states().get("orders").extents();
         assertThat(manifest.heat()).containsOnly(Map.entry(orders.get(1), 255));
+        assertHotRows(manifest);
+    }
+
+    @Test
+    void version5ManifestIsReadable() throws IOException {
+        byte[] bytes = resource("manifest-v5.bin");
+
+        Manifest manifest = ManifestCodec.decode(bytes, name -> stored(name, 5), WHERE);
+
+        assertThat(manifest.states()).containsOnlyKeys("orders", "clicks");
+        List<Extent> orders = manifest.states().get("orders").extents();
+        assertThat(manifest.heat()).containsOnly(Map.entry(orders.get(1), 255));
         assertThat(ManifestCodec.encode(manifest, Long.MAX_VALUE)).isEqualTo(bytes);
+        assertHotRows(manifest);
+    }
+
+    private static void assertHotRows(Manifest manifest) {
         assertThat(manifest.hot()).containsOnlyKeys("orders");
         RowBlock hot = manifest.hot().get("orders");
         assertThat(hot.size()).isEqualTo(2);
@@ -105,10 +131,11 @@ class GoldenFilesTest {
         assertThat(hot.value(hot.find(key(40)))).isEqualTo("new".getBytes(US_ASCII));
     }
 
-    @Test
-    void runsOfVersion1ManifestAreReadable() throws IOException {
-        byte[] bytes = resource("manifest-v1.bin");
-        Manifest manifest = ManifestCodec.decode(bytes, GoldenFilesTest::stored, WHERE);
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5})
+    void runsAreReadable(int version) throws IOException {
+        byte[] bytes = resource("manifest-v" + version + ".bin");
+        Manifest manifest = ManifestCodec.decode(bytes, name -> stored(name, version), WHERE);
         List<Extent> extents = manifest.states().get("orders").extents();
 
         assertThat(rows(extents.get(0).base())).containsExactlyElementsOf(expected(0, 30));
@@ -120,19 +147,65 @@ class GoldenFilesTest {
     @Test
     @EnabledIfSystemProperty(named = "golden.write", matches = ".+")
     void writeFiles() throws IOException {
-        Manifest first =
-                ManifestCodec.decode(resource("manifest-v1.bin"), GoldenFilesTest::stored, WHERE);
-        SortedMap<byte[], byte[]> hot = new TreeMap<>(Arrays::compareUnsigned);
-        hot.put(key(10), new byte[0]);
-        hot.put(key(40), "new".getBytes(US_ASCII));
-        Manifest manifest =
-                first.with(
-                        first.states(),
-                        Map.of("orders", RowBlock.of(hot)),
-                        Map.of(first.states().get("orders").extents().get(1), 255));
-        Files.write(
-                Path.of(System.getProperty("golden.write"), "manifest-v4.bin"),
-                ManifestCodec.encode(manifest, Long.MAX_VALUE));
+        RocksDB.loadLibrary();
+        Path directory = Path.of(System.getProperty("golden.write"));
+        ByteArrayOutputStream base = new ByteArrayOutputStream();
+        ByteArrayOutputStream delta = new ByteArrayOutputStream();
+        delta.write(new byte[5]);
+        try (WrittenRun first = writeRun(directory, writer -> putRows(writer, 0, 30));
+                WrittenRun second = writeRun(directory, writer -> putRows(writer, 30, 60));
+                WrittenRun changes = writeRun(directory, GoldenFilesTest::putChanges)) {
+            first.writeTo(base);
+            second.writeTo(base);
+            changes.writeTo(delta);
+            StoredObject bases = heapObject("base", base.toByteArray());
+            Run change = new Run(heapObject("delta", delta.toByteArray()), 5, changes.meta(), null);
+            Extent low =
+                    new Extent(
+                            new byte[0],
+                            key(30),
+                            new Run(bases, 0, first.meta(), null),
+                            List.of(change));
+            Extent high =
+                    new Extent(
+                            key(30), null, second.at(bases, first.regionBytes()), List.of(change));
+            Map<String, StateLayout> states = new LinkedHashMap<>();
+            states.put("orders", StateLayout.of(List.of(low, high)));
+            states.put("clicks", StateLayout.empty());
+            SortedMap<byte[], byte[]> hot = new TreeMap<>(Arrays::compareUnsigned);
+            hot.put(key(10), new byte[0]);
+            hot.put(key(40), "new".getBytes(US_ASCII));
+            Manifest manifest =
+                    ManifestCodec.decode(
+                                    resource("manifest-v1.bin"), GoldenFilesTest::stored, WHERE)
+                            .with(states, Map.of("orders", RowBlock.of(hot)), Map.of(high, 255));
+            Files.write(
+                    directory.resolve("manifest-v5.bin"),
+                    ManifestCodec.encode(manifest, Long.MAX_VALUE));
+            Files.write(directory.resolve("base-v5.bin"), base.toByteArray());
+            Files.write(directory.resolve("delta-v5.bin"), delta.toByteArray());
+        }
+    }
+
+    private static WrittenRun writeRun(Path directory, Consumer<RunWriter> rows) {
+        try (RunWriter writer =
+                new RunWriter(
+                        directory.resolve("run-" + UUID.randomUUID()), RunFormat.ofPages(256))) {
+            rows.accept(writer);
+            return writer.finish();
+        }
+    }
+
+    private static void putRows(RunWriter writer, int from, int to) {
+        for (int i = from; i < to; i++) {
+            writer.put(key(i), "v".repeat(i).getBytes(US_ASCII));
+        }
+    }
+
+    private static void putChanges(RunWriter writer) {
+        writer.put(key(10), new byte[0]);
+        writer.remove(key(20));
+        writer.put(key(40), "new".getBytes(US_ASCII));
     }
 
     private List<String> rows(Run run) {
@@ -174,8 +247,12 @@ class GoldenFilesTest {
     }
 
     private static StoredObject stored(String name) {
+        return stored(name, 1);
+    }
+
+    private static StoredObject stored(String name, int version) {
         try {
-            return heapObject(name, resource(name + "-v1.bin"));
+            return heapObject(name, resource(name + "-v" + version + ".bin"));
         } catch (IOException e) {
             throw new AssertionError(e);
         }

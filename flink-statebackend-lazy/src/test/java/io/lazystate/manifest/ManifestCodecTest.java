@@ -166,12 +166,12 @@ class ManifestCodecTest {
     @Test
     void newerVersionIsIncompatible() {
         byte[] bytes = ManifestCodec.encode(random(2), 0);
-        bytes[4] = 5;
+        bytes[4] = 6;
         sign(bytes);
 
         LazyStateException e = assertFails(bytes, Kind.INCOMPATIBLE);
 
-        assertThat(e).hasMessageContaining("version 5").hasMessageContaining("release");
+        assertThat(e).hasMessageContaining("version 6").hasMessageContaining("release");
     }
 
     @Test

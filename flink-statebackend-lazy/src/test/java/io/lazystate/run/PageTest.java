@@ -213,7 +213,7 @@ class PageTest {
         BlockBasedTableConfig table =
                 new BlockBasedTableConfig()
                         .setFormatVersion(3)
-                        .setChecksumType(ChecksumType.kCRC32c)
+                        .setChecksumType(ChecksumType.kxxHash64)
                         .setBlockSize(1000);
         try (Options options =
                         new Options().setCompressionType(compression).setTableFormatConfig(table);
