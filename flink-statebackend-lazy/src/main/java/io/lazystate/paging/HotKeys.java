@@ -54,17 +54,14 @@ final class HotKeys {
     private final List<Restored> restored = new ArrayList<>();
     private int reads;
 
-    /**
-     * Notes a read; the key is kept, and must not change.
-     *
-     * @return whether it is one of the sample
-     */
-    boolean read(PagedState state, byte[] key) {
-        boolean sampled = (++reads & (READS_A_SAMPLE - 1)) == 0;
-        if (sampled) {
-            count(state, key, 1);
-        }
-        return sampled;
+    /** Whether this read is one of the sample, which is to be counted. */
+    boolean isOfSample() {
+        return (++reads & (READS_A_SAMPLE - 1)) == 0;
+    }
+
+    /** Counts a read of the sample; the key is kept, and must not change. */
+    void count(PagedState state, byte[] key) {
+        count(state, key, 1);
     }
 
     /**

@@ -53,6 +53,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Linker linker;
     private final RowsAhead ahead;
     private final HotKeys hotKeys = new HotKeys();
+    private final OutOfLine outOfLine;
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
     private final ReadOptions readOptions = new ReadOptions();
     private final Captures captures = new Captures();
@@ -75,6 +76,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
         this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
+        this.outOfLine = new OutOfLine(opened, reader, overlay, hotKeys, context);
         StaleRows stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
         this.residency =
@@ -153,29 +155,18 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread && hotKeys.read(state, key)) {
-            countResident(state, key);
+        if (Thread.currentThread() == taskThread && hotKeys.isOfSample()) {
+            outOfLine.sample(state, key);
         }
         while (true) {
             long stamp = moves.tryOptimisticRead();
             ExtentMap map = state.map();
             byte[] value =
-                    map.allResident() ? raw.get(family, key) : reader.get(state, map, key, null);
+                    map.allResident() ? raw.get(family, key) : outOfLine.get(state, map, key);
             if (moves.validate(stamp)) {
                 return value;
             }
             Thread.onSpinWait();
-        }
-    }
-
-    /**
-     * Notes a read of the sample; those of cold rows are counted one by one where they are read.
-     */
-    private void countResident(PagedState state, byte[] key) {
-        ExtentMap map = state.map();
-        int extent = map.indexOf(key);
-        if (map.isLocal(extent)) {
-            context.loader().heat().touch(map.extent(extent), HotKeys.READS_A_SAMPLE);
         }
     }
 
@@ -234,11 +225,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void put(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] value)
             throws RocksDBException {
         PagedState state = written(family, key);
-        if (state.map().isResident(key)) {
+        if (state.map().allResident()) {
             raw.put(family, options, key, value);
         } else {
-            context.metrics().coldWrites().increment();
-            overlay.put(state, options, key, value);
+            outOfLine.put(state, options, key, value);
         }
     }
 
@@ -246,11 +236,10 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void delete(ColumnFamilyHandle family, WriteOptions options, byte[] key)
             throws RocksDBException {
         PagedState state = written(family, key);
-        if (state.map().isResident(key)) {
+        if (state.map().allResident()) {
             raw.delete(family, options, key);
         } else {
-            context.metrics().coldWrites().increment();
-            overlay.remove(state, options, key);
+            outOfLine.delete(state, options, key);
         }
     }
 
