@@ -188,7 +188,8 @@ public final class LazyStateOptions {
                     .intType()
                     .defaultValue(4)
                     .withDescription(
-                            "Equal parts in which a large file is fetched at the same time.");
+                            "Equal parts in which a large file is fetched at the same time; fewer"
+                                    + " where many files are under way.");
 
     public static final ConfigOption<Duration> S3_ACQUIRE_TIMEOUT =
             ConfigOptions.key("state.backend.lazy.s3.acquire-timeout")

@@ -56,6 +56,7 @@ final class S3Connections implements Closeable {
     private final Semaphore free;
     private final Semaphore freeForDownloads;
     private final HedgeBudget hedges;
+    private final DownloadParts parts;
     private final ThreadPoolExecutor threads;
     private final ScheduledThreadPoolExecutor deadlines;
     private final Set<S3Call> running = ConcurrentHashMap.newKeySet();
@@ -102,6 +103,7 @@ final class S3Connections implements Closeable {
         this.free = new Semaphore(limits.connections(), true);
         this.freeForDownloads = new Semaphore(limits.downloadConnections(), true);
         this.hedges = new HedgeBudget(limits.hedgeDelay().isZero() ? 0 : limits.hedgeShare());
+        this.parts = new DownloadParts(limits.partsAtOnce());
         this.threads =
                 new ThreadPoolExecutor(
                         0,
@@ -122,6 +124,11 @@ final class S3Connections implements Closeable {
 
     HedgeBudget hedges() {
         return hedges;
+    }
+
+    /** In how many parts files are fetched. */
+    DownloadParts parts() {
+        return parts;
     }
 
     /** Whether a request was answered as it should: the settings are right then. */

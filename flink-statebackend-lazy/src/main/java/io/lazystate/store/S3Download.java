@@ -47,7 +47,15 @@ final class S3Download {
 
     /** Returns the CRC32C of what was written. */
     int run() {
-        long bytes = partBytes();
+        try {
+            return run(connections.parts().begin());
+        } finally {
+            connections.parts().end();
+        }
+    }
+
+    private int run(int mostParts) {
+        long bytes = partBytes(mostParts);
         int started = 0;
         int done = 0;
         boolean complete = false;
@@ -78,8 +86,7 @@ final class S3Download {
         return crc32c();
     }
 
-    private long partBytes() {
-        long most = connections.limits().partsAtOnce();
+    private long partBytes(long most) {
         long count = Math.min(most, Math.max(1, range.length() / LEAST_PART_BYTES));
         return (range.length() + count - 1) / count;
     }

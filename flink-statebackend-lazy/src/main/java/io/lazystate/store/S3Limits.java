@@ -9,7 +9,7 @@ import org.apache.flink.annotation.Internal;
  *
  * @param enabled whether there are any; else Flink's file systems read
  * @param connections open at the same time, at least 1; downloads leave a quarter to other reads
- * @param partsAtOnce of one downloaded file, at least 1
+ * @param partsAtOnce of one downloaded file, at least 1; fewer if many files are under way
  * @param acquireTimeout how long a request waits for a free connection
  * @param attemptTimeout until the first byte, and what an attempt may take in all, besides a second
  *     for each 256 KB that it asks for
