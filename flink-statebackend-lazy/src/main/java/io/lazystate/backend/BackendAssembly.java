@@ -261,7 +261,8 @@ final class BackendAssembly<K> {
     /** The overlay shares cache and write buffers, and takes none of the users' other settings. */
     private ColumnFamilyOptions overlayOptions() {
         try (ColumnFamilyOptions states = local.container().getColumnOptions()) {
-            return new ColumnFamilyOptions().setTableFormatConfig(states.tableFormatConfig());
+            return tier.limit(
+                    new ColumnFamilyOptions().setTableFormatConfig(states.tableFormatConfig()));
         }
     }
 

@@ -29,8 +29,8 @@ final class LocalTier implements Closeable {
     /** A smaller file would cost more to keep open than it saves. */
     private static final long LEAST_FILE_BYTES = 1 << 20;
 
-    /** Files of the first level, as by Flink's defaults, and of a compaction. */
-    private static final int FILES_TOGETHER = 4;
+    /** Files of the first level, and of a compaction. */
+    private static final int FILES_TOGETHER = 2;
 
     private final LazySettings settings;
     private final LocalBudget.@Nullable Share share;
@@ -48,7 +48,8 @@ final class LocalTier implements Closeable {
 
     /**
      * Makes files and compactions small beside the limit: a compaction writes beside what it reads,
-     * and an extent's rows leave unread only if no file has others with them.
+     * at first all that was flushed, and an extent's rows leave unread only if no file has others
+     * with them.
      *
      * @param options of a column family; what is smaller already stays
      */
@@ -59,7 +60,8 @@ final class LocalTier implements Closeable {
         long file = fileBytes();
         long files = FILES_TOGETHER * file;
         long compaction = options.maxCompactionBytes(); // 0: from the size of files
-        return options.setTargetFileSizeBase(Math.min(options.targetFileSizeBase(), file))
+        return options.setWriteBufferSize(Math.min(options.writeBufferSize(), file))
+                .setTargetFileSizeBase(Math.min(options.targetFileSizeBase(), file))
                 .setMaxBytesForLevelBase(Math.min(options.maxBytesForLevelBase(), files))
                 .setMaxCompactionBytes(compaction == 0 ? files : Math.min(compaction, files));
     }

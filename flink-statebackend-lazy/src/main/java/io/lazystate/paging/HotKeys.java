@@ -54,8 +54,8 @@ final class HotKeys {
     private final List<Restored> restored = new ArrayList<>();
     private int reads;
 
-    /** Whether this read is one of the sample, which is to be counted. */
-    boolean isOfSample() {
+    /** Notes a read; returns whether it is one of the sample, and is to be counted. */
+    boolean noteRead() {
         return (++reads & (READS_A_SAMPLE - 1)) == 0;
     }
 

@@ -155,7 +155,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
         use();
         PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread && hotKeys.isOfSample()) {
+        if (Thread.currentThread() == taskThread && hotKeys.noteRead()) {
             outOfLine.sample(state, key);
         }
         while (true) {

@@ -24,9 +24,10 @@ class LocalTierTest {
         config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(160));
         try (LocalTier tier = tier();
                 ColumnFamilyOptions options = tier.limit(new ColumnFamilyOptions())) {
+            assertThat(options.writeBufferSize()).isEqualTo(5 << 20);
             assertThat(options.targetFileSizeBase()).isEqualTo(5 << 20);
-            assertThat(options.maxBytesForLevelBase()).isEqualTo(20 << 20);
-            assertThat(options.maxCompactionBytes()).isEqualTo(20 << 20);
+            assertThat(options.maxBytesForLevelBase()).isEqualTo(10 << 20);
+            assertThat(options.maxCompactionBytes()).isEqualTo(10 << 20);
         }
     }
 
@@ -37,9 +38,11 @@ class LocalTierTest {
                 ColumnFamilyOptions options =
                         tier.limit(
                                 new ColumnFamilyOptions()
+                                        .setWriteBufferSize(1 << 20)
                                         .setTargetFileSizeBase(2 << 20)
                                         .setMaxBytesForLevelBase(3 << 20)
                                         .setMaxCompactionBytes(4 << 20))) {
+            assertThat(options.writeBufferSize()).isEqualTo(1 << 20);
             assertThat(options.targetFileSizeBase()).isEqualTo(2 << 20);
             assertThat(options.maxBytesForLevelBase()).isEqualTo(3 << 20);
             assertThat(options.maxCompactionBytes()).isEqualTo(4 << 20);

@@ -87,7 +87,7 @@ class HotKeysTest {
     @Test
     void onlySomeReadsAreCounted() {
         for (int i = 0; i < HotKeys.READS_A_SAMPLE * 3; i++) {
-            if (hot.isOfSample()) {
+            if (hot.noteRead()) {
                 hot.count(state, key(7));
             }
         }
