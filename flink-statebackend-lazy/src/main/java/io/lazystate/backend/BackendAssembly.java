@@ -196,7 +196,6 @@ final class BackendAssembly<K> {
                 local,
                 StateSerializerProvider.fromNewRegisteredSerializer(parameters.getKeySerializer()),
                 keyGroupPrefixBytes,
-                tier.limit(local.container().getDbOptions()),
                 familyOptions,
                 ttlFilters,
                 guard,

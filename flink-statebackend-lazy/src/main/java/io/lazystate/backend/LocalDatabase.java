@@ -40,7 +40,6 @@ import org.apache.flink.util.ResourceGuard;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.DBOptions;
 
 /**
  * The opened database of one keyed backend, with its states.
@@ -58,7 +57,6 @@ final class LocalDatabase<K> implements AutoCloseable {
             BackendAssembly.Local local,
             StateSerializerProvider<K> keySerializer,
             int keyGroupPrefixBytes,
-            DBOptions dbOptions,
             Function<String, ColumnFamilyOptions> familyOptions,
             RocksDbTtlCompactFiltersManager ttlFilters,
             ResourceGuard guard,
@@ -187,7 +185,7 @@ final class LocalDatabase<K> implements AutoCloseable {
             return new RocksDBNoneRestoreOperation<>(
                     states,
                     dbDirectory,
-                    o.dbOptions(),
+                    local.container().getDbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -210,7 +208,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                     o.keySerializer(),
                     local.directory(),
                     dbDirectory,
-                    o.dbOptions(),
+                    local.container().getDbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -236,7 +234,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                     new HeapTimerQueueFactory(p.getKeyGroupRange(), p.getNumberOfKeyGroups()),
                     o.keySerializer(),
                     dbDirectory,
-                    o.dbOptions(),
+                    local.container().getDbOptions(),
                     o.familyOptions(),
                     local.metrics(),
                     p.getMetricGroup(),
@@ -252,7 +250,7 @@ final class LocalDatabase<K> implements AutoCloseable {
                 states,
                 o.keySerializer(),
                 dbDirectory,
-                o.dbOptions(),
+                local.container().getDbOptions(),
                 o.familyOptions(),
                 local.metrics(),
                 p.getMetricGroup(),

@@ -17,7 +17,6 @@ import org.apache.flink.runtime.state.RegisteredPriorityQueueStateBackendMetaInf
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.DBOptions;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -57,26 +56,13 @@ final class LocalTier implements Closeable {
         if (share == null) {
             return options;
         }
-        long file = fileBytes();
+        long file = Math.max(LEAST_FILE_BYTES, settings.tiers().partBytes());
         long files = FILES_TOGETHER * file;
         long compaction = options.maxCompactionBytes(); // 0: from the size of files
         return options.setWriteBufferSize(Math.min(options.writeBufferSize(), file))
                 .setTargetFileSizeBase(Math.min(options.targetFileSizeBase(), file))
                 .setMaxBytesForLevelBase(Math.min(options.maxBytesForLevelBase(), files))
                 .setMaxCompactionBytes(compaction == 0 ? files : Math.min(compaction, files));
-    }
-
-    /** Makes RocksDB's log small beside the limit: it may lie in the local directory. */
-    DBOptions limit(DBOptions options) {
-        if (share == null) {
-            return options;
-        }
-        long log = options.maxLogFileSize(); // 0: without end
-        return options.setMaxLogFileSize(log == 0 ? fileBytes() : Math.min(log, fileBytes()));
-    }
-
-    private long fileBytes() {
-        return Math.max(LEAST_FILE_BYTES, settings.tiers().partBytes());
     }
 
     /** Makes a database ready to let state go. Before anything is restored or written. */

@@ -7,7 +7,6 @@ import org.apache.flink.configuration.MemorySize;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.DBOptions;
 import org.rocksdb.RocksDB;
 
 /** What a limit of the local disk asks of RocksDB. */
@@ -55,17 +54,6 @@ class LocalTierTest {
         try (LocalTier tier = tier();
                 ColumnFamilyOptions options = tier.limit(new ColumnFamilyOptions())) {
             assertThat(options.targetFileSizeBase()).isEqualTo(1 << 20);
-        }
-    }
-
-    @Test
-    void theLogOfRocksDBIsSmallToo() {
-        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(160));
-        try (LocalTier tier = tier();
-                DBOptions endless = tier.limit(new DBOptions().setMaxLogFileSize(0));
-                DBOptions small = tier.limit(new DBOptions().setMaxLogFileSize(3 << 20))) {
-            assertThat(endless.maxLogFileSize()).isEqualTo(5 << 20);
-            assertThat(small.maxLogFileSize()).isEqualTo(3 << 20);
         }
     }
 
