@@ -300,10 +300,11 @@ public final class Linker implements LinkTarget {
     }
 
     /** Gives space back that no row needs. */
-    synchronized void reclaim() {
+    synchronized void reclaim(Overlay overlay) {
         try {
             whileOpen(
                     () -> {
+                        overlay.reclaim();
                         if (!stale.isEmpty()) {
                             stale.purge();
                         }

@@ -109,14 +109,14 @@ public final class LocalSpace {
     }
 
     /**
-     * Gives space of evicted extents back to the disk.
+     * Gives space of evicted extents, and of rows written to cold ones, back to the disk.
      *
      * <p>Threads: one in the background. Cost: compacts the files that hold other rows too.
      *
      * @throws LazyStateException UNAVAILABLE if the local database fails
      */
     public void reclaim() {
-        linker.reclaim();
+        linker.reclaim(overlay);
     }
 
     /** How long each write of the task waits, to keep the disk from filling up. Threads: any. */

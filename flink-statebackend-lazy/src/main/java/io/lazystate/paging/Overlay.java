@@ -3,16 +3,18 @@ package io.lazystate.paging;
 import io.lazystate.loading.MergeCursor;
 import io.lazystate.run.Lookup;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.CompactRangeOptions;
+import org.rocksdb.CompactRangeOptions.BottommostLevelCompaction;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.MutableColumnFamilyOptions;
 import org.rocksdb.ReadOptions;
@@ -28,8 +30,9 @@ import org.rocksdb.WriteOptions;
  * <p>Shape: a generation is a column family; key = state id (4 bytes, big endian), row key; value =
  * tag (0 REMOVE, 1 PUT), then the value. Of rows with the same key the newest generation's counts.
  * Removals are tagged puts, since a compaction drops RocksDB's own at the bottom level. What a
- * checkpoint has is given back by the generation, without looking at a row. Threads: the task
- * thread writes, any reads.
+ * checkpoint has is given back by the generation, without looking at a row. Column families are
+ * emptied in the background and used again: RocksDB keeps what it ever logged of each that was
+ * created, in memory and at the head of every log file. Threads: the task thread writes, any reads.
  */
 final class Overlay {
     /** Bytes before the row key. */
@@ -37,6 +40,9 @@ final class Overlay {
 
     /** Each costs a local lookup for every read of a cold row. */
     static final int MOST_GENERATIONS = 4;
+
+    /** Those that rows are read from, and those that are being emptied. */
+    private static final int MOST_FAMILIES = 2 * MOST_GENERATIONS;
 
     private static final byte REMOVE = 0;
     private static final byte PUT = 1;
@@ -55,7 +61,11 @@ final class Overlay {
     private final RocksDB db;
     private final ColumnFamilyOptions familyOptions;
     private final WriteOptions writeOptions;
-    private final Deque<ColumnFamilyHandle> dropped = new ArrayDeque<>();
+
+    /** Those of generations that were given back, with rows that nobody sees. */
+    private final Queue<ColumnFamilyHandle> givenBack = new ConcurrentLinkedQueue<>();
+
+    private final Queue<ColumnFamilyHandle> empty = new ConcurrentLinkedQueue<>();
 
     /** Reads under way of any thread: who begins after a drop does not see what was dropped. */
     private final AtomicInteger readers = new AtomicInteger();
@@ -76,15 +86,13 @@ final class Overlay {
         this.db = db;
         this.familyOptions = familyOptions;
         this.writeOptions = writeOptions;
-        this.generations = List.of(create());
+        this.generations = List.of(new Generation(create(), Long.MAX_VALUE));
         db.delete(family(), writeOptions, prefix(0)); // no state has this id
     }
 
-    private Generation create() throws RocksDBException {
+    private ColumnFamilyHandle create() throws RocksDBException {
         byte[] name = ("__lazystate_overlay_" + ++families).getBytes(StandardCharsets.UTF_8);
-        return new Generation(
-                db.createColumnFamily(new ColumnFamilyDescriptor(name, familyOptions)),
-                Long.MAX_VALUE);
+        return db.createColumnFamily(new ColumnFamilyDescriptor(name, familyOptions));
     }
 
     private ColumnFamilyHandle family() {
@@ -258,55 +266,64 @@ final class Overlay {
     }
 
     /**
-     * Lets what is written from now on be given back on its own, unless that is little.
+     * Lets what is written from now on be given back on its own, unless that is little, or there
+     * are too many.
      *
      * @param interval of changes that just ended
      */
     void rotate(long interval) throws RocksDBException {
-        closeDropped();
         List<Generation> all = generations;
         if (bytes < generationBytes || all.size() >= MOST_GENERATIONS) {
             return;
         }
+        ColumnFamilyHandle next = empty.poll();
+        if (next != null) {
+            setAutoCompaction(next, true);
+        } else if (families < MOST_FAMILIES) {
+            next = create();
+        } else {
+            return; // until one is empty
+        }
         Generation ended = new Generation(family(), interval);
         List<Generation> more = new ArrayList<>();
-        more.add(create());
+        more.add(new Generation(next, Long.MAX_VALUE));
         more.add(ended);
         more.addAll(all.subList(1, all.size()));
         generations = List.copyOf(more);
         bytes = 0;
-        // Few files, that change no more: to compact them would only use disk, and delay a drop.
-        db.setOptions(
-                ended.family(),
-                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(true).build());
-        try (FlushOptions flush =
-                new FlushOptions().setWaitForFlush(false).setAllowWriteStall(true)) {
-            db.flush(flush, ended.family()); // gives its memory to the new one
-        }
+        // Few files, that change no more: to compact them would only use disk.
+        setAutoCompaction(ended.family(), false);
+        flush(ended.family(), false); // gives its memory to the new one
     }
 
     /**
-     * Whether the oldest generation can be dropped: all its rows are older than an interval, and
-     * none of its files is being written.
+     * Whether the oldest generation can be dropped: all its rows are older than an interval.
      *
      * @param savedInterval changes up to the end of this interval are in the runs
      */
-    boolean canDropOldest(long savedInterval) throws RocksDBException {
-        Generation oldest = oldest();
-        return oldest.lastInterval() <= savedInterval && isQuiet(oldest.family());
+    boolean canDropOldest(long savedInterval) {
+        return oldest().lastInterval() <= savedInterval;
     }
 
     /**
-     * Gives back the oldest generation, which can be dropped. Its space is in use until {@link
-     * #closeDropped}.
+     * Gives back the oldest generation, which can be dropped, unless another thread is in the
+     * middle of a read. Its space is in use until {@link #reclaim}.
      *
-     * <p>The caller sees to it that no view reads it, and that no extent needs its rows.
+     * <p>The caller sees to it that there is no view, and that no extent needs its rows.
+     *
+     * @return whether it was given back
      */
-    void dropOldest() throws RocksDBException {
-        Generation oldest = oldest();
-        generations = List.copyOf(generations.subList(0, generations.size() - 1));
-        db.dropColumnFamily(oldest.family());
-        dropped.add(oldest.family());
+    boolean dropOldest() throws RocksDBException {
+        List<Generation> all = generations;
+        ColumnFamilyHandle family = oldest().family();
+        generations = List.copyOf(all.subList(0, all.size() - 1));
+        if (readers.get() > 0) {
+            generations = all;
+            return false;
+        }
+        db.deleteRange(family, writeOptions, prefix(0), prefix(-1));
+        givenBack.add(family);
+        return true;
     }
 
     private Generation oldest() {
@@ -314,25 +331,42 @@ final class Overlay {
     }
 
     /**
-     * Whether nothing writes files of an ended generation, or will: RocksDB forgets the files of a
-     * compaction or flush whose column family is dropped meanwhile, and they stay on the disk.
+     * Frees the space of what was given back. The caller sees to it that the database stays open.
+     *
+     * <p>Threads: one in the background. Cost: the rows are read once, and none is written.
      */
-    private boolean isQuiet(ColumnFamilyHandle family) throws RocksDBException {
-        return !LinkPause.compacts(db, family)
-                && db.getLongProperty(family, "rocksdb.num-immutable-mem-table") == 0;
+    void reclaim() throws RocksDBException {
+        ColumnFamilyHandle family;
+        while ((family = givenBack.peek()) != null) {
+            flush(family, true);
+            try (CompactRangeOptions compaction =
+                    new CompactRangeOptions()
+                            .setExclusiveManualCompaction(false)
+                            .setBottommostLevelCompaction(
+                                    BottommostLevelCompaction.kForceOptimized)) {
+                db.compactRange(family, null, null, compaction);
+            }
+            givenBack.remove();
+            empty.add(family);
+        }
+    }
+
+    private void flush(ColumnFamilyHandle family, boolean wait) throws RocksDBException {
+        try (FlushOptions flush =
+                new FlushOptions().setWaitForFlush(wait).setAllowWriteStall(true)) {
+            db.flush(flush, family);
+        }
+    }
+
+    private void setAutoCompaction(ColumnFamilyHandle family, boolean on) throws RocksDBException {
+        db.setOptions(
+                family,
+                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
     }
 
     /** Whether there are as many generations as there may be. */
     boolean isFull() {
         return generations.size() >= MOST_GENERATIONS;
-    }
-
-    /** Frees the space of what was dropped, unless another thread is in the middle of a read. */
-    void closeDropped() {
-        if (readers.get() == 0) {
-            dropped.forEach(ColumnFamilyHandle::close);
-            dropped.clear();
-        }
     }
 
     /** Bytes of files on the disk. Threads: any, while the database is open. */
@@ -350,8 +384,9 @@ final class Overlay {
     }
 
     void close() {
-        dropped.forEach(ColumnFamilyHandle::close);
         generations.forEach(generation -> generation.family().close());
+        givenBack.forEach(ColumnFamilyHandle::close);
+        empty.forEach(ColumnFamilyHandle::close);
     }
 
     // ------------------------------------------------------------------ bytes

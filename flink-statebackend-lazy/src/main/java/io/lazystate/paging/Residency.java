@@ -269,7 +269,6 @@ final class Residency {
         adopted = cut;
         layouts.keySet().forEach(this::takeBackEmpty);
         try {
-            overlay.closeDropped();
             dropSaved(overlay::isFull); // the newest generation can end only if there is room
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
@@ -304,7 +303,6 @@ final class Residency {
      */
     long shrinkOverlay(double wantedBytes) {
         try {
-            overlay.closeDropped();
             long before = overlay.fileBytes();
             dropSaved(() -> before - overlay.fileBytes() < wantedBytes);
             return before - overlay.fileBytes();
@@ -326,9 +324,10 @@ final class Residency {
                     while (more.holds() && overlay.canDropOldest(adopted)) {
                         // A hot row that was written over there would count again.
                         states.all().forEach(state -> state.setHotRows(HotRows.NONE));
-                        overlay.dropOldest();
+                        if (!overlay.dropOldest()) {
+                            return;
+                        }
                         context.metrics().overlayDrops().increment();
-                        overlay.closeDropped();
                     }
                 });
     }

@@ -1,0 +1,128 @@
+package io.lazystate.paging;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.mockito.Mockito.mock;
+
+import io.lazystate.manifest.StateLayout;
+import io.lazystate.run.Lookup;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.Options;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteOptions;
+
+/** Generations that come and go, as with each of many checkpoints. */
+class OverlayGenerationsTest {
+    private static final int ROWS = 200;
+    private static final int CHECKPOINTS = 60;
+
+    @TempDir Path directory;
+
+    private final Options options = new Options().setCreateIfMissing(true);
+    private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
+    private final ColumnFamilyOptions familyOptions = new ColumnFamilyOptions();
+    private RocksDB db;
+    private Overlay overlay;
+    private PagedState state;
+
+    @BeforeEach
+    void open() throws RocksDBException {
+        RocksDB.loadLibrary();
+        db = RocksDB.open(options, directory.toString());
+        overlay = new Overlay(db, familyOptions, writeOptions);
+        overlay.setGenerationBytes(1);
+        state =
+                new PagedState(
+                        1,
+                        "state",
+                        mock(ColumnFamilyHandle.class),
+                        ExtentMap.local(StateLayout.empty()),
+                        new ChangeLog(directory.resolve("changes"), 1 << 10));
+    }
+
+    @AfterEach
+    void close() {
+        overlay.close();
+        db.close();
+        familyOptions.close();
+        writeOptions.close();
+        options.close();
+    }
+
+    @Test
+    void whatIsGivenBackIsGoneAndWhatIsWrittenSinceIsNot() throws RocksDBException {
+        for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
+            write(checkpoint);
+            overlay.rotate(checkpoint);
+            write(checkpoint + 1_000);
+            while (overlay.canDropOldest(checkpoint)) {
+                assertThat(overlay.dropOldest()).isTrue();
+            }
+            for (int row = 0; row < ROWS; row++) {
+                assertThat(overlay.get(state, key(checkpoint, row), null)).isNull();
+                Lookup since = overlay.get(state, key(checkpoint + 1_000, row), null);
+                assertThat(since).isNotNull();
+                assertThat(since.value()).isEqualTo(value(checkpoint + 1_000));
+            }
+            overlay.reclaim();
+        }
+    }
+
+    @Test
+    void columnFamiliesAreUsedAgainAndEmptyBefore() throws Exception {
+        for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
+            write(checkpoint);
+            overlay.rotate(checkpoint);
+            while (overlay.canDropOldest(checkpoint)) {
+                assertThat(overlay.dropOldest()).isTrue();
+            }
+            overlay.reclaim();
+        }
+        assertThat(RocksDB.listColumnFamilies(options, directory.toString()))
+                .hasSizeLessThanOrEqualTo(1 + 2 * Overlay.MOST_GENERATIONS);
+        try (Stream<Path> files = Files.list(directory)) {
+            assertThat(files.filter(file -> file.toString().endsWith(".sst")))
+                    .as("tables of what was given back")
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void withoutAnEmptyOneTheLastGenerationGoesOn() throws RocksDBException {
+        for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
+            write(checkpoint);
+            overlay.rotate(checkpoint);
+            while (overlay.canDropOldest(checkpoint)) {
+                assertThat(overlay.dropOldest()).isTrue();
+            }
+        }
+        assertThat(overlay.get(state, key(CHECKPOINTS, 0), null)).isNotNull();
+        overlay.reclaim();
+        overlay.rotate(CHECKPOINTS + 1);
+        assertThat(overlay.canDropOldest(CHECKPOINTS + 1)).isTrue();
+    }
+
+    private void write(int version) throws RocksDBException {
+        for (int row = 0; row < ROWS; row++) {
+            overlay.put(state, writeOptions, key(version, row), value(version));
+        }
+    }
+
+    private static byte[] key(int version, int row) {
+        return ByteBuffer.allocate(8).putInt(version).putInt(row).array();
+    }
+
+    private static byte[] value(int version) {
+        return ("version " + version).getBytes(StandardCharsets.US_ASCII);
+    }
+}
