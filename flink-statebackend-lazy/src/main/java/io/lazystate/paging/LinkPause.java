@@ -5,7 +5,6 @@ import java.util.Set;
 import java.util.function.LongConsumer;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.LevelMetaData;
-import org.rocksdb.MutableColumnFamilyOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.SstFileMetaData;
@@ -44,12 +43,12 @@ final class LinkPause {
     void before(PagedState state) throws RocksDBException {
         ColumnFamilyHandle family = state.handle();
         if (paused.contains(state) && files(family) >= LEVEL_0_FULL) {
-            setAutoCompaction(family, true);
+            Compactions.setAutomatic(db, family, true);
             paused.remove(state);
         }
         if (!paused.contains(state) && !idle(family)) {
             waitUntil(() -> files(family) <= LEVEL_0_EMPTY);
-            setAutoCompaction(family, false);
+            Compactions.setAutomatic(db, family, false);
             paused.add(state);
             waitUntil(() -> !compacts(family));
         }
@@ -63,15 +62,9 @@ final class LinkPause {
     /** Switches compaction on again everywhere. */
     void end() throws RocksDBException {
         for (PagedState state : paused) {
-            setAutoCompaction(state.handle(), true);
+            Compactions.setAutomatic(db, state.handle(), true);
         }
         paused.clear();
-    }
-
-    private void setAutoCompaction(ColumnFamilyHandle family, boolean on) throws RocksDBException {
-        db.setOptions(
-                family,
-                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
     }
 
     /** Whether the column family holds no rows but linked ones, and none is being compacted. */
@@ -83,12 +76,8 @@ final class LinkPause {
                 && !compacts(family);
     }
 
-    private boolean compacts(ColumnFamilyHandle family) {
-        return compacts(db, family);
-    }
-
     /** Whether this column family is being compacted; what happens to others is no obstacle. */
-    static boolean compacts(RocksDB db, ColumnFamilyHandle family) {
+    private boolean compacts(ColumnFamilyHandle family) {
         for (LevelMetaData level : db.getColumnFamilyMetaData(family).levels()) {
             for (SstFileMetaData file : level.files()) {
                 if (file.beingCompacted()) {

@@ -13,10 +13,6 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.CompactRangeOptions;
-import org.rocksdb.CompactRangeOptions.BottommostLevelCompaction;
-import org.rocksdb.FlushOptions;
-import org.rocksdb.MutableColumnFamilyOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -278,7 +274,7 @@ final class Overlay {
         }
         ColumnFamilyHandle next = empty.poll();
         if (next != null) {
-            setAutoCompaction(next, true);
+            Compactions.setAutomatic(db, next, true);
         } else if (families < MOST_FAMILIES) {
             next = create();
         } else {
@@ -292,8 +288,8 @@ final class Overlay {
         generations = List.copyOf(more);
         bytes = 0;
         // Few files, that change no more: to compact them would only use disk.
-        setAutoCompaction(ended.family(), false);
-        flush(ended.family(), false); // gives its memory to the new one
+        Compactions.setAutomatic(db, ended.family(), false);
+        Compactions.flush(db, ended.family(), false); // gives its memory to the new one
     }
 
     /**
@@ -338,30 +334,11 @@ final class Overlay {
     void reclaim() throws RocksDBException {
         ColumnFamilyHandle family;
         while ((family = givenBack.peek()) != null) {
-            flush(family, true);
-            try (CompactRangeOptions compaction =
-                    new CompactRangeOptions()
-                            .setExclusiveManualCompaction(false)
-                            .setBottommostLevelCompaction(
-                                    BottommostLevelCompaction.kForceOptimized)) {
-                db.compactRange(family, null, null, compaction);
-            }
+            Compactions.flush(db, family, true);
+            Compactions.compact(db, family, null, null);
             givenBack.remove();
             empty.add(family);
         }
-    }
-
-    private void flush(ColumnFamilyHandle family, boolean wait) throws RocksDBException {
-        try (FlushOptions flush =
-                new FlushOptions().setWaitForFlush(wait).setAllowWriteStall(true)) {
-            db.flush(flush, family);
-        }
-    }
-
-    private void setAutoCompaction(ColumnFamilyHandle family, boolean on) throws RocksDBException {
-        db.setOptions(
-                family,
-                MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
     }
 
     /** Whether there are as many generations as there may be. */

@@ -8,9 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.CompactRangeOptions;
-import org.rocksdb.CompactRangeOptions.BottommostLevelCompaction;
-import org.rocksdb.FlushOptions;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -119,24 +116,14 @@ final class StaleRows {
     /** Neighbours together: they lie in the same files. */
     private void compact(PagedState state, List<Range> of) throws RocksDBException {
         of.sort((a, b) -> Arrays.compareUnsigned(a.lower(), b.lower()));
-        try (FlushOptions flush =
-                        new FlushOptions().setWaitForFlush(true).setAllowWriteStall(true);
-                CompactRangeOptions compaction =
-                        new CompactRangeOptions()
-                                .setExclusiveManualCompaction(false)
-                                .setBottommostLevelCompaction(
-                                        BottommostLevelCompaction.kForceOptimized)) {
-            db.flush(flush, state.handle());
-            for (int i = 0; i < of.size(); ) {
-                int end = i + 1;
-                while (end < of.size()
-                        && Arrays.equals(of.get(end - 1).end(), of.get(end).lower())) {
-                    end++;
-                }
-                db.compactRange(
-                        state.handle(), of.get(i).lower(), of.get(end - 1).end(), compaction);
-                i = end;
+        Compactions.flush(db, state.handle(), true);
+        for (int i = 0; i < of.size(); ) {
+            int end = i + 1;
+            while (end < of.size() && Arrays.equals(of.get(end - 1).end(), of.get(end).lower())) {
+                end++;
             }
+            Compactions.compact(db, state.handle(), of.get(i).lower(), of.get(end - 1).end());
+            i = end;
         }
     }
 

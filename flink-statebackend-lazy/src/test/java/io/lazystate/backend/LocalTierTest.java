@@ -20,8 +20,7 @@ class LocalTierTest {
 
     @Test
     void filesAndCompactionsAreSmallBesideTheLimit() {
-        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(160));
-        try (LocalTier tier = tier();
+        try (LocalTier tier = tier(160);
                 ColumnFamilyOptions options = tier.limit(new ColumnFamilyOptions())) {
             assertThat(options.writeBufferSize()).isEqualTo(5 << 20);
             assertThat(options.targetFileSizeBase()).isEqualTo(5 << 20);
@@ -32,8 +31,7 @@ class LocalTierTest {
 
     @Test
     void whatIsSmallerAlreadyStays() {
-        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(160));
-        try (LocalTier tier = tier();
+        try (LocalTier tier = tier(160);
                 ColumnFamilyOptions options =
                         tier.limit(
                                 new ColumnFamilyOptions()
@@ -50,8 +48,7 @@ class LocalTierTest {
 
     @Test
     void aTinyLimitDoesNotMakeTinyFiles() {
-        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(1));
-        try (LocalTier tier = tier();
+        try (LocalTier tier = tier(1);
                 ColumnFamilyOptions options = tier.limit(new ColumnFamilyOptions())) {
             assertThat(options.targetFileSizeBase()).isEqualTo(1 << 20);
         }
@@ -65,6 +62,11 @@ class LocalTierTest {
             assertThat(options.targetFileSizeBase()).isEqualTo(2L << 30);
             assertThat(options.maxCompactionBytes()).isZero();
         }
+    }
+
+    private LocalTier tier(int limitMebiBytes) {
+        config.set(LazyStateOptions.LOCAL_MAX_BYTES, MemorySize.ofMebiBytes(limitMebiBytes));
+        return tier();
     }
 
     private LocalTier tier() {

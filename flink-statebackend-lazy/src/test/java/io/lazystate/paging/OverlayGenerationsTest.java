@@ -65,9 +65,7 @@ class OverlayGenerationsTest {
             write(checkpoint);
             overlay.rotate(checkpoint);
             write(checkpoint + 1_000);
-            while (overlay.canDropOldest(checkpoint)) {
-                assertThat(overlay.dropOldest()).isTrue();
-            }
+            giveBack(checkpoint);
             for (int row = 0; row < ROWS; row++) {
                 assertThat(overlay.get(state, key(checkpoint, row), null)).isNull();
                 Lookup since = overlay.get(state, key(checkpoint + 1_000, row), null);
@@ -83,9 +81,7 @@ class OverlayGenerationsTest {
         for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
             write(checkpoint);
             overlay.rotate(checkpoint);
-            while (overlay.canDropOldest(checkpoint)) {
-                assertThat(overlay.dropOldest()).isTrue();
-            }
+            giveBack(checkpoint);
             overlay.reclaim();
         }
         assertThat(RocksDB.listColumnFamilies(options, directory.toString()))
@@ -102,14 +98,18 @@ class OverlayGenerationsTest {
         for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
             write(checkpoint);
             overlay.rotate(checkpoint);
-            while (overlay.canDropOldest(checkpoint)) {
-                assertThat(overlay.dropOldest()).isTrue();
-            }
+            giveBack(checkpoint);
         }
         assertThat(overlay.get(state, key(CHECKPOINTS, 0), null)).isNotNull();
         overlay.reclaim();
         overlay.rotate(CHECKPOINTS + 1);
         assertThat(overlay.canDropOldest(CHECKPOINTS + 1)).isTrue();
+    }
+
+    private void giveBack(int checkpoint) throws RocksDBException {
+        while (overlay.canDropOldest(checkpoint)) {
+            assertThat(overlay.dropOldest()).isTrue();
+        }
     }
 
     private void write(int version) throws RocksDBException {
