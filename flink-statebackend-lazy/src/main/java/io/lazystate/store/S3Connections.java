@@ -7,7 +7,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.net.URI;
-import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
@@ -21,16 +21,14 @@ import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.concurrent.ExecutorThreadFactory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
-import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
-import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
+import software.amazon.awssdk.http.AbortableInputStream;
+import software.amazon.awssdk.http.HttpExecuteRequest;
+import software.amazon.awssdk.http.HttpExecuteResponse;
+import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
-import software.amazon.awssdk.services.s3.S3Client;
-import software.amazon.awssdk.services.s3.S3ClientBuilder;
-import software.amazon.awssdk.services.s3.model.GetObjectRequest;
-import software.amazon.awssdk.services.s3.model.GetObjectResponse;
 
 /**
  * The connections of one TaskManager to one S3 account: kept alive, bounded, shared by all its
@@ -39,20 +37,20 @@ import software.amazon.awssdk.services.s3.model.GetObjectResponse;
  * <p>Threads: any. Requests run on threads of this object, so that whoever waits for one can be
  * interrupted, which a blocked socket cannot. Bounds: {@link S3Limits#connections} requests at a
  * time, a thread each, and one for each waiting part of a download; a thread that ends attempts
- * whose time is up. The SDK repeats nothing: {@link Retries} do. Closing ends what is under way and
- * all threads.
+ * whose time is up. Nothing below repeats a request: {@link Retries} do. Closing ends what is under
+ * way and all threads.
  */
 final class S3Connections implements Closeable {
 
     private static final Logger LOG = LoggerFactory.getLogger(S3Connections.class);
     private static final String R2_HOSTS = ".r2.cloudflarestorage.com";
+    private static final String NO_RANGE = "all";
     private static final long IDLE_SECONDS = 10;
     private static final long CLOSE_SECONDS = 10;
 
     private final S3Limits limits;
     private final CancellableHttp http;
-    private final S3Credentials credentials;
-    private final S3Client client;
+    private final S3Requests requests;
     private final Semaphore free;
     private final Semaphore freeForDownloads;
     private final HedgeBudget hedges;
@@ -89,17 +87,12 @@ final class S3Connections implements Closeable {
                                 .connectionMaxIdleTime(place.maxIdleTime())
                                 .tcpKeepAlive(true)
                                 .build());
-        S3Credentials found = null;
         try {
-            found = new S3Credentials(account, region, http);
-            found.provider().resolveCredentials();
-            this.client = client(place, region, found);
+            this.requests = new S3Requests(account, region, http);
         } catch (RuntimeException | LinkageError e) {
-            IOUtils.closeQuietly(found);
             http.close();
             throw e;
         }
-        this.credentials = found;
         this.free = new Semaphore(limits.connections(), true);
         this.freeForDownloads = new Semaphore(limits.downloadConnections(), true);
         this.hedges = new HedgeBudget(limits.hedgeDelay().isZero() ? 0 : limits.hedgeShare());
@@ -232,35 +225,51 @@ final class S3Connections implements Closeable {
     }
 
     private <T> T send(S3Range range, Body<T> body) {
-        GetObjectRequest request =
-                GetObjectRequest.builder()
-                        .bucket(range.location().bucket())
-                        .key(range.location().key())
-                        .range(range.header())
-                        .build();
-        // Not the SDK's stream of a response: it starts a timer thread that is never stopped.
-        return client.getObject(
-                request,
-                (response, in) -> {
-                    checkRange(response, range);
-                    try {
-                        return body.take(in);
-                    } catch (IOException e) {
-                        throw new UncheckedIOException(e);
-                    }
-                });
+        HttpExecuteRequest request =
+                HttpExecuteRequest.builder().request(requests.get(range)).build();
+        try {
+            return take(http.prepareRequest(request).call(), range, body);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static <T> T take(HttpExecuteResponse response, S3Range range, Body<T> body)
+            throws IOException {
+        SdkHttpResponse head = response.httpResponse();
+        AbortableInputStream in =
+                response.responseBody().orElseGet(AbortableInputStream::createEmpty);
+        boolean atEnd = false;
+        try {
+            if (!head.isSuccessful()) {
+                AwsServiceException refusal = S3Refusal.of(head, in);
+                atEnd = true;
+                throw refusal;
+            }
+            checkRange(head, range);
+            T taken = body.take(in);
+            atEnd = true;
+            return taken;
+        } finally {
+            if (atEnd) {
+                in.close(); // the connection is free for the next request
+            } else {
+                in.abort(); // what is left may be long
+            }
+        }
     }
 
     /** That the body is what was asked for. Objects are immutable, so a short one stays short. */
-    private static void checkRange(GetObjectResponse response, S3Range range) {
-        String got = String.valueOf(response.contentRange());
+    private static void checkRange(SdkHttpResponse head, S3Range range) {
+        String got = head.firstMatchingHeader("Content-Range").orElse(NO_RANGE);
         long last = range.from() + range.length() - 1;
         if (got.startsWith("bytes " + range.from() + "-" + last + "/")) {
             return;
         }
-        if (response.contentRange() == null
+        if (got.equals(NO_RANGE)
                 && range.from() == 0
-                && Objects.equals(response.contentLength(), range.length())) {
+                && head.firstMatchingHeader("Content-Length")
+                        .equals(Optional.of(String.valueOf(range.length())))) {
             return; // all of it is the range, too
         }
         int slash = got.indexOf('/');
@@ -272,24 +281,6 @@ final class S3Connections implements Closeable {
         }
         throw ReadFailures.unavailable(
                 range.where(), "asked for " + range.header() + ", the store sent " + got, null);
-    }
-
-    private S3Client client(S3Account.Place place, Region region, S3Credentials found) {
-        S3ClientBuilder builder =
-                S3Client.builder()
-                        .region(region)
-                        .credentialsProvider(found.provider())
-                        .httpClient(http)
-                        .forcePathStyle(place.pathStyle())
-                        // R2 and others refuse checksums they do not know; ours are elsewhere.
-                        .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
-                        .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
-                        .overrideConfiguration(
-                                override -> override.retryStrategy(AwsRetryStrategy.doNotRetry()));
-        if (place.endpoint() != null) {
-            builder.endpointOverride(place.endpoint());
-        }
-        return builder.build();
     }
 
     private static Region region(S3Account.Place place) {
@@ -324,6 +315,6 @@ final class S3Connections implements Closeable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        IOUtils.closeAllQuietly(client, credentials, http);
+        IOUtils.closeAllQuietly(requests, http);
     }
 }

@@ -85,7 +85,9 @@ public final class S3Server implements AutoCloseable {
 
     /** Stores an object behind the server's back, and returns its URI. */
     public String put(String key, byte[] content) throws IOException {
-        Files.write(bucket.resolve(key), content);
+        Path file = bucket.resolve(key);
+        Files.createDirectories(file.getParent());
+        Files.write(file, content);
         return "s3://" + BUCKET + "/" + key;
     }
 

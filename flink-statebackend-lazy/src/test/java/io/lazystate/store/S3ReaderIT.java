@@ -85,6 +85,13 @@ class S3ReaderIT extends RangedReaderContract {
         }
     }
 
+    @Test
+    void keysOfAnyCharactersAreRead() throws IOException {
+        StoredObject object = store("chk-1/a b+c=ü%2F&~'(*)", new byte[] {1, 2, 3}, 3);
+
+        assertThat(reader().read(object, 1, 2)).containsExactly(2, 3);
+    }
+
     private static StoredObject object(String name, String uri, long length) {
         return new StoredObject(
                 name, length, new FileStateHandle(new org.apache.flink.core.fs.Path(uri), length));
