@@ -11,7 +11,7 @@ import io.lazystate.run.RowCursor;
 import io.lazystate.run.Run;
 import io.lazystate.run.RunCursor;
 import io.lazystate.run.RunFormat;
-import io.lazystate.run.RunWriter;
+import io.lazystate.run.TableWriter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -174,7 +174,7 @@ final class ExtentFiles {
             return null;
         }
         Path file = newFile();
-        try (RunWriter writer = new RunWriter(file, format)) {
+        try (TableWriter writer = new TableWriter(file, format)) {
             for (; rows.valid(); rows.next()) {
                 if (rows.isRemoval()) {
                     writer.remove(rows.key());
@@ -182,7 +182,8 @@ final class ExtentFiles {
                     writer.put(rows.key(), rows.value());
                 }
             }
-            return writer.finish().file();
+            writer.finish();
+            return file;
         }
     }
 

@@ -7,45 +7,26 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
-import org.rocksdb.BlockBasedTableConfig;
-import org.rocksdb.ChecksumType;
-import org.rocksdb.CompressionType;
-import org.rocksdb.DataBlockIndexType;
-import org.rocksdb.EnvOptions;
-import org.rocksdb.IndexType;
-import org.rocksdb.Options;
-import org.rocksdb.RocksDBException;
-import org.rocksdb.SstFileWriter;
-import org.rocksdb.Status;
 
 /**
  * Writes one run to a local file.
  *
- * <p>Shape: rows come in strictly increasing key order, unsigned, and there is at least one.
- * Threads: one. Ownership: the arrays given are not kept; closed without {@link #finish}, it
- * deletes the file. RocksDB's native library must have been loaded. Memory: 8 bytes a row, for the
- * filter. Errors: UNAVAILABLE (the local disk), INTERNAL (keys out of order, no rows).
+ * <p>Shape, threads, ownership, errors: as of {@link TableWriter}. Memory: 8 bytes a row, for the
+ * filter.
  */
 @Internal
 public final class RunWriter implements AutoCloseable {
 
-    /** The last one whose index is not delta-encoded. */
-    static final int TABLE_FORMAT_VERSION = 3;
-
-    private static final int RESTART_INTERVAL = 16;
-
     private final Path file;
     private final RunFormat format;
-    private final Options options;
-    private final EnvOptions envOptions;
-    private final SstFileWriter table;
+    private final TableWriter table;
     private final KeyFilter.Builder filter = KeyFilter.builder();
     private byte[] firstKey = {};
     private byte[] lastKey = new byte[64];
     private int lastKeyLength;
     private long rows;
     private long rawBytes;
-    private boolean open = true;
+    private boolean finished;
 
     /**
      * @param file to be created, or replaced
@@ -53,34 +34,16 @@ public final class RunWriter implements AutoCloseable {
     public RunWriter(Path file, RunFormat format) {
         this.file = file;
         this.format = format;
-        this.options = tableOptions(format);
-        this.envOptions = new EnvOptions();
-        this.table = new SstFileWriter(envOptions, options);
-        try {
-            table.open(file.toString());
-        } catch (RocksDBException e) {
-            close();
-            throw failed("create", e);
-        }
+        this.table = new TableWriter(file, format);
     }
 
     public void put(byte[] key, byte[] value) {
-        requireOpen();
-        try {
-            table.put(key, value);
-        } catch (RocksDBException e) {
-            throw failed("write to", e);
-        }
+        table.put(key, value);
         added(key, value.length);
     }
 
     public void remove(byte[] key) {
-        requireOpen();
-        try {
-            table.delete(key);
-        } catch (RocksDBException e) {
-            throw failed("write to", e);
-        }
+        table.remove(key);
         added(key, 0);
     }
 
@@ -101,20 +64,17 @@ public final class RunWriter implements AutoCloseable {
      * synced, then read once, and of each page the first block is decompressed.
      */
     public WrittenRun finish() {
-        requireOpen();
         if (rows == 0) {
             throw new LazyStateException(
                     Kind.INTERNAL, Where.object(file.toString()), "a run needs a row", null);
         }
+        table.finish();
         try {
-            table.finish();
             TableCut cut = TableCut.of(file, format);
             byte[] last = Arrays.copyOf(lastKey, lastKeyLength);
             WrittenRun run = WrittenRun.of(file, cut, filter.build(), rows, firstKey, last);
-            closeNative();
+            finished = true;
             return run;
-        } catch (RocksDBException e) {
-            throw failed("finish", e);
         } catch (IOException e) {
             throw new LazyStateException(
                     Kind.UNAVAILABLE,
@@ -126,8 +86,8 @@ public final class RunWriter implements AutoCloseable {
 
     @Override
     public void close() {
-        if (open) {
-            closeNative();
+        table.close();
+        if (!finished) {
             WrittenRun.deleteQuietly(file);
         }
     }
@@ -144,52 +104,5 @@ public final class RunWriter implements AutoCloseable {
         filter.add(key);
         rows++;
         rawBytes += key.length + valueLength;
-    }
-
-    /** Behind this RocksDB would use freed memory. */
-    private void requireOpen() {
-        if (!open) {
-            throw new IllegalStateException("the writer was finished or closed");
-        }
-    }
-
-    private void closeNative() {
-        open = false;
-        table.close();
-        envOptions.close();
-        options.close();
-    }
-
-    /** Everything that decides about bytes is set here: RocksDB's defaults may change. */
-    private static Options tableOptions(RunFormat format) {
-        BlockBasedTableConfig table =
-                new BlockBasedTableConfig()
-                        .setFormatVersion(TABLE_FORMAT_VERSION)
-                        .setChecksumType(ChecksumType.kxxHash64)
-                        .setBlockSize(format.blockBytes())
-                        .setBlockAlign(false)
-                        .setBlockRestartInterval(RESTART_INTERVAL)
-                        .setDataBlockIndexType(DataBlockIndexType.kDataBlockBinarySearch)
-                        .setIndexType(IndexType.kBinarySearch)
-                        .setIndexBlockRestartInterval(1)
-                        .setFilterPolicy(null)
-                        .setNoBlockCache(true);
-        return new Options()
-                .setCompressionType(CompressionType.LZ4_COMPRESSION)
-                .setTableFormatConfig(table);
-    }
-
-    private LazyStateException failed(String action, RocksDBException e) {
-        Status status = e.getStatus();
-        boolean ours = status != null && status.getCode() == Status.Code.InvalidArgument;
-        return new LazyStateException(
-                ours ? Kind.INTERNAL : Kind.UNAVAILABLE,
-                Where.object(file.toString()),
-                "cannot "
-                        + action
-                        + " the local run file: "
-                        + e.getMessage()
-                        + (ours ? "" : "; check the local disk"),
-                e);
     }
 }

@@ -71,7 +71,7 @@ final class TableFile implements Closeable {
         file.readFully(footer);
         if (StoredBlock.intAt(footer, FOOTER_BYTES - 8) != MAGIC_LOW
                 || StoredBlock.intAt(footer, FOOTER_BYTES - 4) != MAGIC_HIGH
-                || StoredBlock.intAt(footer, FOOTER_BYTES - 12) != RunWriter.TABLE_FORMAT_VERSION
+                || StoredBlock.intAt(footer, FOOTER_BYTES - 12) != TableWriter.FORMAT_VERSION
                 || footer[0] != XX_HASH_64_CHECKSUM) {
             throw unexpected("its footer is not of a table that we write");
         }
