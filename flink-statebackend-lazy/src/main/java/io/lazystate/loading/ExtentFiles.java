@@ -46,35 +46,63 @@ final class ExtentFiles {
     }
 
     /**
-     * What became of one extent.
+     * A file of one extent.
      *
-     * @param linkable null if it failed
+     * @param file null if there are no rows for it, or if it failed
      * @param failure as of the reads, naming the state; null if it did not fail
      */
-    record Outcome(
-            ColdExtent extent,
-            LinkTarget.@Nullable Linkable linkable,
-            @Nullable LazyStateException failure) {}
+    record Fetched(@Nullable Path file, @Nullable LazyStateException failure) {}
 
     /**
-     * Fetches extents; the caller owns the files.
+     * Fetches the bases of extents; the caller owns the files.
      *
      * @param batch neighbours of one object, whose bases are fetched with one read; or one extent
      * @return one for each of them, in order
      */
-    List<Outcome> fetch(List<ColdExtent> batch, LoadCause cause) {
-        List<Outcome> outcomes = new ArrayList<>(batch.size());
+    List<Fetched> bases(List<ColdExtent> batch, LoadCause cause) {
         List<ByteBuffer> tables;
         try {
             tables = batch.size() == 1 ? List.of() : readTables(batch, cause);
         } catch (LazyStateException e) {
-            batch.forEach(cold -> outcomes.add(failed(cold, e)));
-            return outcomes;
+            return batch.stream().map(cold -> failed(cold, e)).toList();
         }
+        List<Fetched> bases = new ArrayList<>(batch.size());
         for (int i = 0; i < batch.size(); i++) {
-            outcomes.add(fetch(batch.get(i), tables.isEmpty() ? null : tables.get(i), cause));
+            ColdExtent cold = batch.get(i);
+            ByteBuffer table = tables.isEmpty() ? null : tables.get(i);
+            bases.add(fetched(cold, () -> table == null ? fetchBase(cold, cause) : write(table)));
         }
-        return outcomes;
+        return bases;
+    }
+
+    /**
+     * Fetches what the deltas of extents changed, one extent after the other; the caller owns the
+     * files.
+     *
+     * @return one for each of them, in order
+     */
+    List<Fetched> changes(List<ColdExtent> batch, LoadCause cause) {
+        List<Fetched> changes = new ArrayList<>(batch.size());
+        for (ColdExtent cold : batch) {
+            changes.add(fetched(cold, () -> fetchChanges(cold.extent(), cause)));
+        }
+        return changes;
+    }
+
+    private interface Work {
+        @Nullable Path run();
+    }
+
+    private static Fetched fetched(ColdExtent cold, Work work) {
+        try {
+            return new Fetched(work.run(), null);
+        } catch (LazyStateException e) {
+            return failed(cold, e);
+        }
+    }
+
+    private static Fetched failed(ColdExtent cold, LazyStateException e) {
+        return new Fetched(null, e.inState(cold.state()));
     }
 
     /**
@@ -93,24 +121,6 @@ final class ExtentFiles {
         }
     }
 
-    private Outcome fetch(ColdExtent cold, @Nullable ByteBuffer table, LoadCause cause) {
-        Path baseFile = null;
-        try {
-            baseFile = table == null ? fetchBase(cold, cause) : write(table);
-            Path changes = fetchChanges(cold.extent(), cause);
-            return new Outcome(cold, new LinkTarget.Linkable(cold, baseFile, changes), null);
-        } catch (LazyStateException e) {
-            if (baseFile != null) {
-                delete(baseFile);
-            }
-            return failed(cold, e);
-        }
-    }
-
-    private static Outcome failed(ColdExtent cold, LazyStateException e) {
-        return new Outcome(cold, null, e.inState(cold.state()));
-    }
-
     private Path write(ByteBuffer table) {
         Path file = newFile();
         try (OutputStream out = Files.newOutputStream(file)) {
@@ -126,15 +136,6 @@ final class ExtentFiles {
                     Where.NOWHERE,
                     "cannot write the local file " + file + ": " + e + "; check the local disk",
                     e);
-        }
-    }
-
-    /** Deletes what was fetched. */
-    void delete(LinkTarget.Linkable linkable) {
-        for (Path file : new Path[] {linkable.base(), linkable.changes()}) {
-            if (file != null) {
-                delete(file);
-            }
         }
     }
 
@@ -194,7 +195,8 @@ final class ExtentFiles {
                 new SequentialPages(loader, run, cause, extent.upper()));
     }
 
-    private static void delete(Path file) {
+    /** Deletes a file that is not linked. */
+    static void delete(Path file) {
         try {
             Files.deleteIfExists(file);
         } catch (IOException e) {

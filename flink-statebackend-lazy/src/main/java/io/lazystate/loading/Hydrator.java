@@ -2,7 +2,7 @@ package io.lazystate.loading;
 
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
-import io.lazystate.loading.ExtentFiles.Outcome;
+import io.lazystate.loading.Fetch.Outcome;
 import io.lazystate.loading.LinkTarget.Linkable;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.Run;
@@ -191,7 +191,7 @@ public final class Hydrator {
                         LoadCause urgency = urgency(next, cause);
                         Fetch fetch = new Fetch(batch(next, queue, round, taken), files, urgency);
                         underWay.add(fetch);
-                        executor.execute(urgency, fetch.bytes(), fetch);
+                        fetch.start(executor, urgency);
                     }
                 }
             } while (!underWay.isEmpty()
