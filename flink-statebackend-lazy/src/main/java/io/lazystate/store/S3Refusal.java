@@ -18,8 +18,6 @@ final class S3Refusal {
     /** Most that is read of a body: what is meant for us has some hundred bytes. */
     private static final int MOST_BYTES = 64 << 10;
 
-    private static final XMLInputFactory XML = xml();
-
     private S3Refusal() {}
 
     /**
@@ -48,6 +46,7 @@ final class S3Refusal {
                         .statusCode(head.statusCode())
                         .awsErrorDetails(details.build());
         head.firstMatchingHeader("x-amz-request-id").ifPresent(refusal::requestId);
+        head.firstMatchingHeader("x-amz-id-2").ifPresent(refusal::extendedRequestId);
         return refusal.build();
     }
 
@@ -56,13 +55,16 @@ final class S3Refusal {
         Map<String, String> texts = new TreeMap<>();
         String name = "";
         try {
-            XMLStreamReader reader = XML.createXMLStreamReader(new ByteArrayInputStream(document));
+            XMLStreamReader reader =
+                    xml().createXMLStreamReader(new ByteArrayInputStream(document));
             while (reader.hasNext()) {
                 int event = reader.next();
                 if (event == XMLStreamReader.START_ELEMENT) {
                     name = reader.getLocalName();
+                } else if (event == XMLStreamReader.END_ELEMENT) {
+                    name = ""; // between elements is nothing but space
                 } else if (event == XMLStreamReader.CHARACTERS) {
-                    texts.merge(name, reader.getText().strip(), String::concat);
+                    texts.merge(name, reader.getText(), String::concat);
                 }
             }
         } catch (XMLStreamException e) {
@@ -71,6 +73,7 @@ final class S3Refusal {
         return texts;
     }
 
+    /** A new one: they are not for several threads. */
     private static XMLInputFactory xml() {
         XMLInputFactory xml = XMLInputFactory.newDefaultFactory();
         xml.setProperty(XMLInputFactory.SUPPORT_DTD, false);
