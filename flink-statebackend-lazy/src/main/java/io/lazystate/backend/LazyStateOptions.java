@@ -28,7 +28,9 @@ public final class LazyStateOptions {
             ConfigOptions.key("state.backend.lazy.hydration.connections")
                     .intType()
                     .defaultValue(4)
-                    .withDescription("Files that a task fetches at the same time for hydration.");
+                    .withDescription(
+                            "Extents that a task fetches at the same time for hydration, each with"
+                                    + " up to two requests.");
 
     public static final ConfigOption<MemorySize> HYDRATION_MAX_BYTES_PER_SECOND =
             ConfigOptions.key("state.backend.lazy.hydration.max-bytes-per-second")
@@ -180,8 +182,8 @@ public final class LazyStateOptions {
                     .intType()
                     .defaultValue(64)
                     .withDescription(
-                            "Connections to S3 that a TaskManager has open at the same time. Reads"
-                                    + " that a task waits for keep a quarter to themselves.");
+                            "Connections to S3 that a TaskManager has open at the same time."
+                                    + " Downloads of whole files leave a quarter to other reads.");
 
     public static final ConfigOption<Integer> S3_DOWNLOAD_PARTS =
             ConfigOptions.key("state.backend.lazy.s3.download-parts")

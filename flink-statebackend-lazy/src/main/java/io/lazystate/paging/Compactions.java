@@ -8,6 +8,7 @@ import org.rocksdb.FlushOptions;
 import org.rocksdb.MutableColumnFamilyOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
+import org.rocksdb.Status;
 
 /** Flushes and compactions of one column family. Threads: any. */
 final class Compactions {
@@ -21,8 +22,28 @@ final class Compactions {
                 MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
     }
 
-    /** Writes the memory tables to files, even if that stalls writers. */
-    static void flush(RocksDB db, ColumnFamilyHandle family, boolean wait) throws RocksDBException {
+    /** Writes the memory tables to files, even if that stalls writers; waits for it. */
+    static void flush(RocksDB db, ColumnFamilyHandle family) throws RocksDBException {
+        flush(db, family, true);
+    }
+
+    /**
+     * As above, without waiting for it. Nothing happens while RocksDB has stopped all writers:
+     * memory tables are written then as it comes to them.
+     */
+    static void startFlush(RocksDB db, ColumnFamilyHandle family) throws RocksDBException {
+        try {
+            flush(db, family, false);
+        } catch (RocksDBException e) {
+            Status status = e.getStatus();
+            if (status == null || status.getCode() != Status.Code.TryAgain) {
+                throw e;
+            }
+        }
+    }
+
+    private static void flush(RocksDB db, ColumnFamilyHandle family, boolean wait)
+            throws RocksDBException {
         try (FlushOptions flush =
                 new FlushOptions().setWaitForFlush(wait).setAllowWriteStall(true)) {
             db.flush(flush, family);

@@ -289,7 +289,7 @@ final class Overlay {
         bytes = 0;
         // Few files, that change no more: to compact them would only use disk.
         Compactions.setAutomatic(db, ended.family(), false);
-        Compactions.flush(db, ended.family(), false); // gives its memory to the new one
+        Compactions.startFlush(db, ended.family()); // gives its memory to the new one
     }
 
     /**
@@ -334,7 +334,7 @@ final class Overlay {
     void reclaim() throws RocksDBException {
         ColumnFamilyHandle family;
         while ((family = givenBack.peek()) != null) {
-            Compactions.flush(db, family, true);
+            Compactions.flush(db, family);
             Compactions.compact(db, family, null, null);
             givenBack.remove();
             empty.add(family);

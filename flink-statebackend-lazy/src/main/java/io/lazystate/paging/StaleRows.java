@@ -116,7 +116,7 @@ final class StaleRows {
     /** Neighbours together: they lie in the same files. */
     private void compact(PagedState state, List<Range> of) throws RocksDBException {
         of.sort((a, b) -> Arrays.compareUnsigned(a.lower(), b.lower()));
-        Compactions.flush(db, state.handle(), true);
+        Compactions.flush(db, state.handle());
         for (int i = 0; i < of.size(); ) {
             int end = i + 1;
             while (end < of.size() && Arrays.equals(of.get(end - 1).end(), of.get(end).lower())) {

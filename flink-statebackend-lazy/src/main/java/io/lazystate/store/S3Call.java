@@ -6,9 +6,9 @@ import software.amazon.awssdk.http.Abortable;
 /**
  * One attempt of a request to S3, which any thread may end: the blocked thread then fails at once.
  *
- * <p>The client of the SDK offers no way to end a call but time-outs of its own and interrupts,
- * which a blocked socket does not heed. So {@link CancellableHttp} tells the call which HTTP
- * request it has become.
+ * <p>A blocked socket does not heed interrupts, but its request can be aborted. An attempt may ask
+ * for credentials before it reads, inside the SDK: so {@link CancellableHttp} tells the call which
+ * HTTP request it is at.
  */
 final class S3Call {
 

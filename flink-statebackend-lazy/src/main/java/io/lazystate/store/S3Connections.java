@@ -6,7 +6,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.URI;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -27,8 +26,6 @@ import software.amazon.awssdk.http.HttpExecuteRequest;
 import software.amazon.awssdk.http.HttpExecuteResponse;
 import software.amazon.awssdk.http.SdkHttpResponse;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
-import software.amazon.awssdk.regions.Region;
-import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
 
 /**
  * The connections of one TaskManager to one S3 account: kept alive, bounded, shared by all its
@@ -43,7 +40,6 @@ import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
 final class S3Connections implements Closeable {
 
     private static final Logger LOG = LoggerFactory.getLogger(S3Connections.class);
-    private static final String R2_HOSTS = ".r2.cloudflarestorage.com";
     private static final String NO_RANGE = "all";
     private static final long IDLE_SECONDS = 10;
     private static final long CLOSE_SECONDS = 10;
@@ -76,7 +72,6 @@ final class S3Connections implements Closeable {
     S3Connections(S3Account account, S3Limits limits) {
         this.limits = limits;
         S3Account.Place place = account.place();
-        Region region = region(place);
         this.http =
                 new CancellableHttp(
                         Apache5HttpClient.builder()
@@ -88,7 +83,7 @@ final class S3Connections implements Closeable {
                                 .tcpKeepAlive(true)
                                 .build());
         try {
-            this.requests = new S3Requests(account, region, http);
+            this.requests = new S3Requests(account, http);
         } catch (RuntimeException | LinkageError e) {
             http.close();
             throw e;
@@ -243,7 +238,7 @@ final class S3Connections implements Closeable {
         try {
             if (!head.isSuccessful()) {
                 AwsServiceException refusal = S3Refusal.of(head, in);
-                atEnd = true;
+                atEnd = in.read() < 0;
                 throw refusal;
             }
             checkRange(head, range);
@@ -281,24 +276,6 @@ final class S3Connections implements Closeable {
         }
         throw ReadFailures.unavailable(
                 range.where(), "asked for " + range.header() + ", the store sent " + got, null);
-    }
-
-    private static Region region(S3Account.Place place) {
-        if (place.region() != null && !place.region().isEmpty()) {
-            return Region.of(place.region());
-        }
-        URI endpoint = place.endpoint();
-        if (endpoint != null && endpoint.getHost().endsWith(R2_HOSTS)) {
-            return Region.of("auto");
-        }
-        try {
-            return DefaultAwsRegionProviderChain.builder().build().getRegion();
-        } catch (RuntimeException e) {
-            if (endpoint == null) {
-                throw e;
-            }
-            return Region.US_EAST_1; // what stores that are not AWS take for none
-        }
     }
 
     @Override

@@ -18,8 +18,8 @@ record S3Location(String bucket, String key, long start) {
     /** As Flink's S3 file systems are registered, old ones included. */
     private static final Set<String> SCHEMES = Set.of("s3", "s3a", "s3n", "s3p");
 
-    /** How names of buckets of S3 Express end: it wants a session, which Flink's have. */
-    private static final String DIRECTORY_BUCKET = "--x-s3";
+    /** How names of S3 Express and of Outposts end: they are signed in ways that we do not know. */
+    private static final Set<String> NOT_OURS = Set.of("--x-s3", "--xa-s3", "--op-s3");
 
     /** The place of an object, or null if it is not an object of S3: inlined, or elsewhere. */
     static @Nullable S3Location of(StoredObject object) {
@@ -40,7 +40,7 @@ record S3Location(String bucket, String key, long start) {
         if (!SCHEMES.contains(String.valueOf(uri.getScheme()))
                 || bucket == null
                 || bucket.contains("@") // keys inside a path: a Hadoop habit that we leave to it
-                || bucket.endsWith(DIRECTORY_BUCKET)
+                || NOT_OURS.stream().anyMatch(bucket::endsWith)
                 || key == null
                 || key.length() < 2) {
             return null;

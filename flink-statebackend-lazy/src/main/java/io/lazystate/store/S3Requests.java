@@ -28,6 +28,8 @@ final class S3Requests implements Closeable {
 
     private static final AwsV4HttpSigner SIGNER = AwsV4HttpSigner.create();
 
+    private static final String USER_AGENT = "flink-statebackend-lazy";
+
     /** Stands for any key in the address of a bucket. */
     private static final String SOME_KEY = "key";
 
@@ -37,13 +39,13 @@ final class S3Requests implements Closeable {
     private final Map<String, URI> buckets = new ConcurrentHashMap<>();
 
     /**
-     * May ask the machine's metadata service for credentials.
+     * May ask the machine's metadata service for region and credentials.
      *
      * @param http sends what finding credentials takes; stays the caller's
-     * @throws RuntimeException if credentials cannot be found
+     * @throws RuntimeException if credentials or region cannot be found
      */
-    S3Requests(S3Account account, Region region, SdkHttpClient http) {
-        this.region = region;
+    S3Requests(S3Account account, SdkHttpClient http) {
+        this.region = S3Regions.of(account.place());
         S3Credentials found = new S3Credentials(account, region, http);
         try {
             found.provider().resolveCredentials();
@@ -71,6 +73,7 @@ final class S3Requests implements Closeable {
                         .encodedPath(
                                 bucket.getRawPath()
                                         + SdkHttpUtils.urlEncodeIgnoreSlashes(location.key()))
+                        .putHeader("User-Agent", USER_AGENT)
                         .putHeader("Range", range.header());
         if (bucket.getPort() >= 0) {
             request.port(bucket.getPort());

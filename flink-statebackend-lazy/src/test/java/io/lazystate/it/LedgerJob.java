@@ -118,7 +118,9 @@ final class LedgerJob {
     private static JobGraph graph(
             StreamExecutionEnvironment env, DataStream<Long> events, Execution execution) {
         boolean idle = execution.idle();
+        // Not in several subtasks: an earlier event of a key could come behind a later one.
         events.filter(event -> !idle)
+                .setParallelism(1)
                 .keyBy(event -> event % KEYS)
                 .process(new Ledger(execution))
                 .uid("ledger")

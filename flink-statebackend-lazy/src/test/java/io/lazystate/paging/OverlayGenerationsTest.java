@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.FlushOptions;
 import org.rocksdb.Options;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -104,6 +105,31 @@ class OverlayGenerationsTest {
         overlay.reclaim();
         overlay.rotate(CHECKPOINTS + 1);
         assertThat(overlay.canDropOldest(CHECKPOINTS + 1)).isTrue();
+    }
+
+    @Test
+    void generationEndsAlsoWhileRocksDbHoldsUpItsWriters() throws RocksDBException {
+        write(1);
+        db.pauseBackgroundWork();
+        try {
+            fillMemoryTables();
+            overlay.rotate(1);
+        } finally {
+            db.continueBackgroundWork();
+        }
+        assertThat(overlay.canDropOldest(1)).isTrue();
+        assertThat(overlay.get(state, key(1, 0), null)).isNotNull();
+    }
+
+    /** Until none more may wait to be written, so that a writer would have to. */
+    private void fillMemoryTables() throws RocksDBException {
+        try (FlushOptions flush =
+                new FlushOptions().setWaitForFlush(false).setAllowWriteStall(true)) {
+            while (db.getLongProperty("rocksdb.is-write-stopped") == 0) {
+                db.put(writeOptions, key(0, 0), value(0));
+                db.flush(flush);
+            }
+        }
     }
 
     private void giveBack(int checkpoint) throws RocksDBException {

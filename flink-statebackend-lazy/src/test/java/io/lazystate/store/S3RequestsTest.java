@@ -1,6 +1,7 @@
 package io.lazystate.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lazystate.error.Where;
 import java.util.function.Consumer;
@@ -11,7 +12,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import software.amazon.awssdk.http.SdkHttpClient;
 import software.amazon.awssdk.http.SdkHttpRequest;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
-import software.amazon.awssdk.regions.Region;
 
 /** What is sent to which host; that stores take the signature, the other tests show. */
 class S3RequestsTest {
@@ -40,6 +40,7 @@ class S3RequestsTest {
 
         assertThat(get.getUri()).hasToString(uri);
         assertThat(get.firstMatchingHeader("Range")).contains("bytes=7-16");
+        assertThat(get.firstMatchingHeader("User-Agent")).contains("flink-statebackend-lazy");
         assertThat(get.firstMatchingHeader("Authorization").orElseThrow())
                 .contains("/" + region + "/s3/aws4_request");
     }
@@ -49,6 +50,17 @@ class S3RequestsTest {
         SdkHttpRequest get = get("eu-west-1", "a b+c=ü/%7E?#&~", settings -> {});
 
         assertThat(get.encodedPath()).isEqualTo("/a%20b%2Bc%3D%C3%BC/%257E%3F%23%26~");
+    }
+
+    @Test
+    void nameThatStandsForARegionIsNotSigned() {
+        SdkHttpRequest get = get("aws-global", "o", settings -> {});
+
+        assertThat(get.firstMatchingHeader("Authorization").orElseThrow())
+                .contains("/us-east-1/s3/");
+        assertThatThrownBy(() -> get("fips-us-east-1", "o", settings -> {}))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("AWS_USE_FIPS_ENDPOINT");
     }
 
     @Test
@@ -78,10 +90,10 @@ class S3RequestsTest {
         Configuration settings = new Configuration();
         settings.setString("s3.access-key", "key");
         settings.setString("s3.secret-key", "secret");
+        settings.setString("s3.region", region);
         more.accept(settings);
         try (SdkHttpClient http = Apache5HttpClient.create();
-                S3Requests requests =
-                        new S3Requests(S3Account.from(settings), Region.of(region), http)) {
+                S3Requests requests = new S3Requests(S3Account.from(settings), http)) {
             return requests.get(new S3Range(new S3Location("state", key, 0), 7, 10, Where.NOWHERE));
         }
     }

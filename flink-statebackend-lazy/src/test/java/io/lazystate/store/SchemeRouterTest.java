@@ -72,13 +72,14 @@ class SchemeRouterTest {
                         file("hdfs://state/o"),
                         file("s3://key:secret@state/o"),
                         file("s3://state--usw2-az1--x-s3/o"),
+                        file("s3://point--usw2-az1--xa-s3/o"),
                         object(new ByteStreamStateHandle("s3://state/o", new byte[10])),
                         StubHandle.failingToOpen(new IOException()));
 
         others.forEach(other -> router.read(other, 0, 10));
         others.forEach(other -> router.download(other, 0, 10, directory.resolve("f")));
 
-        assertThat(flink.reads).isEqualTo(12);
+        assertThat(flink.reads).isEqualTo(14);
         assertThat(store.ranges()).isEmpty();
     }
 
