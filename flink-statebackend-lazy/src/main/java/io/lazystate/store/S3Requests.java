@@ -5,22 +5,20 @@ import java.net.URI;
 import java.net.URL;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import org.apache.flink.util.IOUtils;
-import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.http.SdkHttpClient;
 import software.amazon.awssdk.http.SdkHttpMethod;
 import software.amazon.awssdk.http.SdkHttpRequest;
 import software.amazon.awssdk.http.auth.aws.signer.AwsV4HttpSigner;
 import software.amazon.awssdk.regions.Region;
-import software.amazon.awssdk.services.s3.S3Client;
-import software.amazon.awssdk.services.s3.S3ClientBuilder;
+import software.amazon.awssdk.services.s3.S3Configuration;
+import software.amazon.awssdk.services.s3.S3Utilities;
 import software.amazon.awssdk.utils.http.SdkHttpUtils;
 
 /**
  * GETs of one account, signed.
  *
- * <p>The SDK's client says where a bucket is, by all settings that it knows, but is not asked to
- * send: what it does around each request delays a restore, whose JVM has just started.
+ * <p>The SDK says where a bucket is, by all settings that it knows, and signs; its client is not
+ * used: what that does around each request delays a restore, whose JVM has just started.
  *
  * <p>Threads: any.
  */
@@ -35,7 +33,7 @@ final class S3Requests implements Closeable {
 
     private final Region region;
     private final S3Credentials credentials;
-    private final S3Client client;
+    private final S3Utilities places;
     private final Map<String, URI> buckets = new ConcurrentHashMap<>();
 
     /**
@@ -46,15 +44,14 @@ final class S3Requests implements Closeable {
      */
     S3Requests(S3Account account, SdkHttpClient http) {
         this.region = S3Regions.of(account.place());
-        S3Credentials found = new S3Credentials(account, region, http);
+        this.places = places(account.place(), region);
+        this.credentials = new S3Credentials(account, region, http);
         try {
-            found.provider().resolveCredentials();
-            this.client = client(account.place(), region, found, http);
+            credentials.provider().resolveCredentials();
         } catch (RuntimeException | LinkageError e) {
-            IOUtils.closeQuietly(found);
+            credentials.close();
             throw e;
         }
-        this.credentials = found;
     }
 
     /**
@@ -92,29 +89,27 @@ final class S3Requests implements Closeable {
 
     /** The address of a bucket, to which keys are added. */
     private URI address(String bucket) {
-        URL url = client.utilities().getUrl(get -> get.bucket(bucket).key(SOME_KEY));
+        URL url = places.getUrl(get -> get.bucket(bucket).key(SOME_KEY));
         String text = url.toString();
         return URI.create(text.substring(0, text.length() - SOME_KEY.length()));
     }
 
-    private static S3Client client(
-            S3Account.Place place, Region region, S3Credentials found, SdkHttpClient http) {
-        S3ClientBuilder builder =
-                S3Client.builder()
+    private static S3Utilities places(S3Account.Place place, Region region) {
+        S3Utilities.Builder builder =
+                S3Utilities.builder()
                         .region(region)
-                        .credentialsProvider(found.provider())
-                        .httpClient(http)
-                        .forcePathStyle(place.pathStyle())
-                        .overrideConfiguration(
-                                override -> override.retryStrategy(AwsRetryStrategy.doNotRetry()));
+                        .s3Configuration(
+                                S3Configuration.builder()
+                                        .pathStyleAccessEnabled(place.pathStyle())
+                                        .build());
         if (place.endpoint() != null) {
-            builder.endpointOverride(place.endpoint());
+            builder.endpoint(place.endpoint());
         }
         return builder.build();
     }
 
     @Override
     public void close() {
-        IOUtils.closeAllQuietly(client, credentials);
+        credentials.close();
     }
 }
