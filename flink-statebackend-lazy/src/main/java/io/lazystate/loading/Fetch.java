@@ -24,22 +24,19 @@ final class Fetch {
     private final List<ColdExtent> extents;
     private final Part bases;
 
-    /** Null if there are no deltas. */
-    private final @Nullable Part changes;
+    /** Done from the start if there are no deltas. */
+    private final Part changes;
 
     private final CompletableFuture<?> done;
 
     Fetch(List<ColdExtent> batch, ExtentFiles files, LoadCause cause) {
         this.extents = List.copyOf(batch);
         this.bases = new Part(() -> files.bases(extents, cause));
+        this.changes = new Part(() -> files.changes(extents, cause));
         if (extents.stream().allMatch(cold -> cold.extent().deltas().isEmpty())) {
-            this.changes = null;
-            this.done = bases.result;
-        } else {
-            Part deltas = new Part(() -> files.changes(extents, cause));
-            this.changes = deltas;
-            this.done = CompletableFuture.allOf(bases.result, deltas.result);
+            changes.run();
         }
+        this.done = CompletableFuture.allOf(bases.result, changes.result);
     }
 
     /**
@@ -62,7 +59,7 @@ final class Fetch {
      */
     void start(LoadExecutor executor, LoadCause urgency) {
         long baseBytes = extents.stream().mapToLong(cold -> cold.extent().baseBytes()).sum();
-        if (changes != null) {
+        if (!changes.result.isDone()) {
             long bytes = extents.stream().mapToLong(ColdExtent::bytes).sum();
             executor.execute(urgency, bytes - baseBytes, changes);
         }
@@ -89,8 +86,7 @@ final class Fetch {
         List<Outcome> outcomes = new ArrayList<>(extents.size());
         for (int i = 0; i < extents.size(); i++) {
             Fetched base = bases.result.join().get(i);
-            Fetched changed =
-                    changes == null ? new Fetched(null, null) : changes.result.join().get(i);
+            Fetched changed = changes.result.join().get(i);
             outcomes.add(outcome(extents.get(i), base, changed));
         }
         return outcomes;
@@ -109,9 +105,7 @@ final class Fetch {
     /** Stops it, if it is not done, and deletes what came. */
     void abandon() {
         bases.abandon();
-        if (changes != null) {
-            changes.abandon();
-        }
+        changes.abandon();
     }
 
     private static void delete(Fetched fetched) {

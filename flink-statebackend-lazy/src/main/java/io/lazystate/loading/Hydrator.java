@@ -25,9 +25,9 @@ import org.slf4j.LoggerFactory;
  * Makes cold extents resident: fetches their files over several connections and links them.
  *
  * <p>Threads: each call runs in its caller's; fetches run in the executor, at most {@code
- * connections} at a time, so at most that many extents lie on the disk unlinked, or small ones of
- * no more bytes together. Cost: one ranged read per extent, two or more if it has deltas or was
- * clipped; one for small neighbours of one object together.
+ * connections} at a time, each of up to two requests, so at most that many extents lie on the disk
+ * unlinked, or small ones of no more bytes together. Cost: one ranged read per extent, two or more
+ * if it has deltas or was clipped; one for small neighbours of one object together.
  */
 @Internal
 public final class Hydrator {
