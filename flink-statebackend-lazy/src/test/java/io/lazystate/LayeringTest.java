@@ -4,11 +4,16 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.List;
 
 /** Keeps the packages in layers: each imports only packages below it in {@link #LAYERS}. */
@@ -68,6 +73,31 @@ class LayeringTest {
                     .dependOnClassesThat()
                     .resideInAnyPackage("software.amazon..", "org.apache.hc..")
                     .because("the other packages reach stores through RangedReader");
+
+    @ArchTest
+    static final ArchRule oneClassChangesTheStatesOfExtents =
+            classes()
+                    .that()
+                    .haveFullyQualifiedName("io.lazystate.paging.ExtentMap")
+                    .should(
+                            new ArchCondition<>("be made by Extents alone") {
+                                @Override
+                                public void check(JavaClass map, ConditionEvents events) {
+                                    for (JavaMethodCall call : map.getMethodCallsToSelf()) {
+                                        boolean makes =
+                                                call.getTarget().getRawReturnType().equals(map);
+                                        String owner = call.getOriginOwner().getName();
+                                        if (makes
+                                                && call.getTarget().getOwner().equals(map)
+                                                && !owner.equals("io.lazystate.paging.Extents")) {
+                                            events.add(
+                                                    SimpleConditionEvent.violated(
+                                                            call, call.getDescription()));
+                                        }
+                                    }
+                                }
+                            })
+                    .because("docs/design/0010-residency.md says who may take which step");
 
     @ArchTest
     static void importsGoDown(JavaClasses classes) {

@@ -196,7 +196,7 @@ public final class Hydrator {
                 }
             } while (!underWay.isEmpty()
                     && round.awaitDone(underWay.element())
-                    && linkReady(underWay, round, taken));
+                    && linkReady(pin, underWay, round, taken));
         } catch (RejectedExecutionException e) {
             throw Futures.stopped(e);
         } finally {
@@ -239,7 +239,8 @@ public final class Hydrator {
     }
 
     /** Links what is here, from the first that was started on. */
-    private boolean linkReady(Deque<Fetch> underWay, HydrationRound round, TakenRoom taken) {
+    private boolean linkReady(
+            LinkTarget.Pin pin, Deque<Fetch> underWay, HydrationRound round, TakenRoom taken) {
         Map<String, List<Linkable>> ready = new LinkedHashMap<>();
         Map<ColdExtent, LazyStateException> failures = new LinkedHashMap<>();
         int count = 0;
@@ -264,7 +265,7 @@ public final class Hydrator {
         // State by state: of those in one call that fails, none is linked.
         for (List<Linkable> linkables : ready.values()) {
             try {
-                target.link(linkables);
+                pin.link(linkables);
                 linkables.forEach(linkable -> linked(linkable.extent(), round));
             } catch (LazyStateException e) {
                 linkables.forEach(linkable -> failures.put(linkable.extent(), e));

@@ -24,22 +24,26 @@ public interface LinkTarget {
     /** The extents that are cold now, in the order they should be hydrated. */
     List<ColdExtent> coldExtents();
 
-    /** Keeps the files of these extents in every new checkpoint until the pin is closed (I11). */
-    Pin pin(List<ColdExtent> extents);
-
     /**
-     * Links extents, those of one state with one call; the files are moved or deleted.
-     *
-     * @throws io.lazystate.error.LazyStateException of the first state whose extents could not be
-     *     linked; those of the others are
+     * Announces that these extents are being fetched. Until the pin is closed every new checkpoint
+     * keeps their files (I11), and they stay such that what is fetched can be linked.
      */
-    void link(List<Linkable> extents);
+    Pin pin(List<ColdExtent> extents);
 
     /** Called when hydration ends or pauses, so that the database goes back to its normal work. */
     void linkingDone();
 
-    /** A hold on files; closing twice does nothing. */
+    /** The extents that are being fetched; closing it twice does nothing. */
     interface Pin extends AutoCloseable {
+        /**
+         * Links extents of this pin, those of one state with one call; the files are moved or
+         * deleted.
+         *
+         * @throws io.lazystate.error.LazyStateException of the first state whose extents could not
+         *     be linked; those of the others are
+         */
+        void link(List<Linkable> extents);
+
         @Override
         void close();
     }

@@ -65,7 +65,7 @@ final class Captures {
     boolean seesLocal(PagedState state, byte[] lower, byte @Nullable [] upper) {
         return bySnapshot.values().stream()
                 .map(maps -> maps.get(state))
-                .anyMatch(map -> map != null && !map.isCold(lower, upper));
+                .anyMatch(map -> map != null && !map.isEach(lower, upper, of -> !of.isLocal()));
     }
 
     /** Whether no snapshot sees a cold extent. */

@@ -5,55 +5,48 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.paging.ExtentState.Phase;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.List;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which extents of one state are resident, which leave, and where the rows of the others lie.
+ * The extents of one state at one moment, and the state of each.
  *
- * <p>A leaving extent was resident and is to become cold: its rows are still in the main column
- * family, under what has been written to the overlay since, until a checkpoint has them all.
- * Immutable: a view that captured one sees no later change. Cost: lookups are a binary search, or
- * one field when everything is resident.
+ * <p>Immutable: a view that captured one sees no later change. Only {@link Extents} makes others of
+ * it. Cost: lookups are a binary search, or one field when everything is resident.
  */
 final class ExtentMap {
-    private static final long[] NONE_LEAVES = {};
-
     private final StateLayout layout;
-    private final BitSet resident;
-
-    /** By index, the interval in which the extent was evicted, or 0; empty if none leaves. */
-    private final long[] leaving;
-
+    private final ExtentState[] states;
     private final boolean allResident;
 
-    private ExtentMap(StateLayout layout, BitSet resident, long[] leaving) {
+    private ExtentMap(StateLayout layout, ExtentState[] states) {
         this.layout = layout;
-        this.resident = resident;
-        this.leaving = Arrays.stream(leaving).allMatch(since -> since == 0) ? NONE_LEAVES : leaving;
-        this.allResident = resident.cardinality() == layout.extents().size();
+        this.states = states;
+        this.allResident = Arrays.stream(states).allMatch(ExtentState::isResident);
     }
 
     /** The map of a state whose rows, if any, are all in the local database. */
     static ExtentMap local(StateLayout layout) {
-        BitSet all = new BitSet();
-        all.set(0, layout.extents().size());
-        return new ExtentMap(layout, all, NONE_LEAVES);
+        ExtentState[] states = new ExtentState[layout.extents().size()];
+        Arrays.fill(states, ExtentState.RESIDENT);
+        return new ExtentMap(layout, states);
     }
 
     /** The map of a restored state: every extent that has runs is cold. */
     static ExtentMap restored(StateLayout layout) {
-        BitSet resident = new BitSet();
-        List<Extent> extents = layout.extents();
-        for (int i = 0; i < extents.size(); i++) {
-            resident.set(i, extents.get(i).runs() == 0);
-        }
-        return new ExtentMap(layout, resident, NONE_LEAVES);
+        return new ExtentMap(
+                layout,
+                layout.extents().stream()
+                        .map(e -> e.runs() == 0 ? ExtentState.RESIDENT : ExtentState.COLD)
+                        .toArray(ExtentState[]::new));
     }
+
+    // ------------------------------------------------------------------ what is there
 
     StateLayout layout() {
         return layout;
@@ -75,31 +68,49 @@ final class ExtentMap {
         return allResident;
     }
 
+    Phase phase(int index) {
+        return states[index].phase();
+    }
+
     boolean isResident(int index) {
-        return resident.get(index);
+        return states[index].isResident();
     }
 
     boolean isResident(byte[] key) {
-        return allResident || resident.get(layout.indexOf(key));
+        return allResident || states[layout.indexOf(key)].isResident();
     }
 
     boolean isLeaving(int index) {
-        return leaving.length > 0 && leaving[index] > 0;
+        return states[index].isLeaving();
     }
 
     /** Whether the extent's rows are in the main column family. */
     boolean isLocal(int index) {
-        return resident.get(index) || isLeaving(index);
+        return states[index].isLocal();
     }
 
-    /** Whether no row of the range is in the main column family. */
-    boolean isCold(byte[] lower, byte @Nullable [] upper) {
+    /** Whether all extents that share a key with the range are of this kind. */
+    boolean isEach(byte[] lower, byte @Nullable [] upper, Predicate<ExtentState> kind) {
         for (int i = indexOf(lower); i < size() && extent(i).overlaps(lower, upper); i++) {
-            if (isLocal(i)) {
+            if (!kind.test(states[i])) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** Whether some extent is of this kind, which is not resident. */
+    boolean isAny(Predicate<ExtentState> kind) {
+        return !allResident && Arrays.stream(states).anyMatch(kind);
+    }
+
+    /** The indexes of the extents in this phase. */
+    BitSet in(Phase phase) {
+        BitSet found = new BitSet();
+        for (int i = 0; i < states.length; i++) {
+            found.set(i, states[i].phase() == phase);
+        }
+        return found;
     }
 
     /**
@@ -107,44 +118,37 @@ final class ExtentMap {
      * stretch.
      */
     int stretchEnd(int index) {
-        return resident.get(index) ? Math.min(resident.nextClearBit(index), size()) : index + 1;
-    }
-
-    /** This map with every extent inside of the range resident. */
-    ExtentMap withResident(byte[] lower, byte @Nullable [] upper) {
-        BitSet changed = (BitSet) resident.clone();
-        long[] left = leaving.clone();
-        for (int i = indexOf(lower); i < size() && inside(extent(i), lower, upper); i++) {
-            changed.set(i);
-            if (left.length > 0) {
-                left[i] = 0;
-            }
+        int end = index + 1;
+        while (states[index].isResident() && end < size() && states[end].isResident()) {
+            end++;
         }
-        return new ExtentMap(layout, changed, left);
+        return end;
     }
 
-    /**
-     * This map with resident extents on their way out.
-     *
-     * @param interval of changes that is running
-     */
-    ExtentMap withLeaving(BitSet extents, long interval) {
-        BitSet changed = (BitSet) resident.clone();
-        changed.andNot(extents);
-        long[] left = leaving.length > 0 ? leaving.clone() : new long[size()];
-        extents.stream().forEach(i -> left[i] = interval);
-        return new ExtentMap(layout, changed, left);
+    /** Stored bytes of the base runs of the extents of this kind. */
+    long baseBytes(Predicate<ExtentState> kind) {
+        return IntStream.range(0, size())
+                .filter(i -> kind.test(states[i]))
+                .mapToLong(i -> extent(i).baseBytes())
+                .sum();
     }
 
-    /** This map without rows of these extents in the main column family. */
-    ExtentMap withCold(BitSet extents) {
-        BitSet changed = (BitSet) resident.clone();
-        changed.andNot(extents);
-        long[] left = leaving.clone();
-        if (left.length > 0) {
-            extents.stream().forEach(i -> left[i] = 0);
+    // ------------------------------------------------------------------ others made of it
+
+    /** This map with another state for some extents. */
+    ExtentMap with(BitSet extents, ExtentState state) {
+        ExtentState[] changed = states.clone();
+        extents.stream().forEach(i -> changed[i] = state);
+        return new ExtentMap(layout, changed);
+    }
+
+    /** The extents that lie in a range, which none of them crosses. */
+    BitSet inside(byte[] lower, byte @Nullable [] upper) {
+        BitSet found = new BitSet();
+        for (int i = indexOf(lower); i < size() && extent(i).overlaps(lower, upper); i++) {
+            found.set(i);
         }
-        return new ExtentMap(layout, changed, left);
+        return found;
     }
 
     /**
@@ -152,11 +156,7 @@ final class ExtentMap {
      * which the store has something.
      */
     BitSet savedBy(long cut) {
-        BitSet saved = new BitSet();
-        for (int i = 0; i < leaving.length; i++) {
-            saved.set(i, isLeaving(i) && leaving[i] <= cut && extent(i).runs() > 0);
-        }
-        return saved;
+        return matching(i -> isLeaving(i) && states[i].interval() <= cut && extent(i).runs() > 0);
     }
 
     /**
@@ -164,17 +164,21 @@ final class ExtentMap {
      * its whole; or several resident ones together.
      */
     ExtentMap withLayout(StateLayout other) {
-        List<Extent> extents = other.extents();
-        BitSet carried = new BitSet();
-        long[] left = new long[extents.size()];
-        for (int i = 0; i < left.length; i++) {
-            Extent extent = extents.get(i);
+        ExtentState[] carried = new ExtentState[other.extents().size()];
+        for (int i = 0; i < carried.length; i++) {
+            Extent extent = other.extents().get(i);
             int first = indexOf(extent.lower());
-            requireAlike(first, extent);
-            carried.set(i, resident.get(first));
-            left[i] = isLeaving(first) ? leaving[first] : 0;
+            if (end(first, extent) > first + 1
+                    && !isEach(extent.lower(), extent.upper(), ExtentState::isResident)) {
+                throw new LazyStateException(
+                        Kind.INTERNAL,
+                        Where.NOWHERE,
+                        "A checkpoint joined extents of which not all are resident; report this",
+                        null);
+            }
+            carried[i] = states[first];
         }
-        return new ExtentMap(other, carried, left);
+        return new ExtentMap(other, carried);
     }
 
     /** The leaving extents that are part of one extent, together with others. */
@@ -198,38 +202,9 @@ final class ExtentMap {
         return end;
     }
 
-    private void requireAlike(int first, Extent of) {
-        for (int i = first + 1; i < end(first, of); i++) {
-            if (resident.get(i) != resident.get(first) || isLeaving(i)) {
-                throw new LazyStateException(
-                        Kind.INTERNAL,
-                        Where.NOWHERE,
-                        "A checkpoint joined extents of which not all are resident; report this",
-                        null);
-            }
-        }
-    }
-
-    /** Stored bytes of the base runs of all extents, or of the local ones. */
-    long baseBytes(boolean localOnly) {
-        return baseBytes(i -> !localOnly || isLocal(i));
-    }
-
-    /** Stored bytes of the base runs of the extents that leave. */
-    long leavingBytes() {
-        return leaving.length == 0 ? 0 : baseBytes(this::isLeaving);
-    }
-
-    private long baseBytes(IntPredicate counts) {
-        return IntStream.range(0, size())
-                .filter(counts)
-                .mapToLong(i -> extent(i).baseBytes())
-                .sum();
-    }
-
-    private static boolean inside(Extent extent, byte[] lower, byte @Nullable [] upper) {
-        byte[] end = extent.upper();
-        return Arrays.compareUnsigned(lower, extent.lower()) <= 0
-                && (upper == null || (end != null && Arrays.compareUnsigned(end, upper) <= 0));
+    private BitSet matching(IntPredicate condition) {
+        BitSet found = new BitSet();
+        IntStream.range(0, size()).filter(condition).forEach(found::set);
+        return found;
     }
 }

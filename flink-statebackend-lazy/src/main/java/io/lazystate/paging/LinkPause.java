@@ -1,6 +1,7 @@
 package io.lazystate.paging;
 
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.rocksdb.ColumnFamilyHandle;
@@ -31,6 +32,10 @@ final class LinkPause {
     private final LongConsumer pause;
     private final Set<PagedState> paused = new HashSet<>();
 
+    /** The paused ones, and those of which it is not known, since RocksDB refused to switch. */
+    private final Set<PagedState> touched = new HashSet<>();
+    private volatile boolean owes;
+
     /**
      * @param pause waits about as many nanoseconds, usually {@code LockSupport::parkNanos}
      */
@@ -48,6 +53,7 @@ final class LinkPause {
         }
         if (!paused.contains(state) && !idle(family)) {
             waitUntil(() -> files(family) <= LEVEL_0_EMPTY);
+            touched.add(state);
             Compactions.setAutomatic(db, family, false);
             paused.add(state);
             waitUntil(() -> !compacts(family));
@@ -55,16 +61,39 @@ final class LinkPause {
     }
 
     /** Forgets a state whose column family is dropped. */
-    void drop(PagedState state) {
+    void drop(LinkLock.Held link, PagedState state) {
+        link.require();
         paused.remove(state);
+        touched.remove(state);
     }
 
-    /** Switches compaction on again everywhere. */
-    void end() throws RocksDBException {
-        for (PagedState state : paused) {
-            Compactions.setAutomatic(db, state.handle(), true);
-        }
+    /**
+     * Switches compaction on again everywhere. What refuses is asked again with the next call; the
+     * others do not wait for it.
+     *
+     * @throws RocksDBException the first refusal
+     */
+    void end(LinkLock.Held link) throws RocksDBException {
+        link.require();
+        RocksDBException refused = null;
         paused.clear();
+        for (PagedState state : List.copyOf(touched)) {
+            try {
+                Compactions.setAutomatic(db, state.handle(), true);
+                touched.remove(state);
+            } catch (RocksDBException e) {
+                refused = refused == null ? e : refused;
+            }
+        }
+        owes = refused != null;
+        if (refused != null) {
+            throw refused;
+        }
+    }
+
+    /** Whether compaction is still off somewhere since it refused. Threads: any. */
+    boolean owes() {
+        return owes;
     }
 
     /** Whether the column family holds no rows but linked ones, and none is being compacted. */

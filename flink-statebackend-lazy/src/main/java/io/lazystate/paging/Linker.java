@@ -5,21 +5,17 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.LinkTarget;
-import io.lazystate.manifest.Extent;
-import io.lazystate.run.Run;
-import io.lazystate.store.StoredObject;
+import io.lazystate.paging.ExtentState.Phase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.ResourceGuard;
 import org.jspecify.annotations.Nullable;
@@ -30,9 +26,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Links files of whole extents into the main column families.
+ * Links files of whole extents into the main column families, and purges what evicted ones left
+ * there.
  *
- * <p>The rows stay invisible until the task thread, at its next access, has moved the overlay's
+ * <p>Linked rows stay invisible until the task thread, at its next access, has moved the overlay's
  * rows over them and marked the extent resident: until then readers pass them over. Threads: a
  * hydrator links, or the task thread before a migration, one at a time; the task thread takes them
  * over.
@@ -41,43 +38,35 @@ import org.slf4j.LoggerFactory;
 public final class Linker implements LinkTarget {
     private static final Logger LOG = LoggerFactory.getLogger(Linker.class);
 
-    /** An extent whose base and deltas are in its main column family. */
-    record Linked(PagedState state, Extent extent) {
-        byte[] lower() {
-            return extent.lower();
-        }
-
-        byte @Nullable [] upper() {
-            return extent.upper();
-        }
-    }
-
     private final RocksDB db;
     private final StateRegistry states;
     private final PagingContext context;
+    private final Pins pins;
+    private final StaleRows stale;
+    private final Runnable linked;
+    private final LinkLock lock = new LinkLock();
     private final LinkPause pause;
 
     /** Nothing is written into files: their bytes may be the edge cache's too. */
     private final IngestExternalFileOptions options =
             new IngestExternalFileOptions().setMoveFiles(true).setWriteGlobalSeqno(false);
 
-    private final Queue<Linked> linked = new ConcurrentLinkedQueue<>();
-
-    private final StaleRows stale;
-
-    /** Guarded by itself. */
-    private final Set<Held> pins = new HashSet<>();
-
-    private volatile boolean hasLinked;
-
     /**
-     * @param stale gets the rows of an extent whose base was linked and whose deltas were refused
+     * @param linked called when extents wait for the task thread
      */
-    Linker(RocksDB db, StateRegistry states, StaleRows stale, PagingContext context) {
+    Linker(
+            RocksDB db,
+            StateRegistry states,
+            Pins pins,
+            StaleRows stale,
+            PagingContext context,
+            Runnable linked) {
         this.db = db;
         this.states = states;
+        this.pins = pins;
         this.stale = stale;
         this.context = context;
+        this.linked = linked;
         this.pause = new LinkPause(db, LockSupport::parkNanos);
     }
 
@@ -87,7 +76,7 @@ public final class Linker implements LinkTarget {
         for (PagedState state : states.all()) {
             ExtentMap map = state.map();
             for (int i = 0; !map.allResident() && i < map.size(); i++) {
-                if (!map.isLocal(i)) {
+                if (!map.isLocal(i) && map.phase(i) != Phase.LINKED) {
                     cold.add(new ColdExtent(state.name(), map.extent(i)));
                 }
             }
@@ -97,96 +86,38 @@ public final class Linker implements LinkTarget {
 
     @Override
     public Pin pin(List<ColdExtent> extents) {
-        synchronized (pins) {
-            List<ColdExtent> current = new ArrayList<>(extents);
-            current.removeIf(extent -> !isCurrent(extent));
-            Held held = new Held(List.copyOf(extents), List.copyOf(current));
-            pins.add(held);
-            return held;
-        }
-    }
-
-    /** Whether the extent is cold, and still what the newest layout says it is. */
-    private boolean isCurrent(ColdExtent cold) {
-        PagedState state = states.named(cold.state());
-        if (state == null) {
-            return false;
-        }
-        ExtentMap map = state.map();
-        int index = map.indexOf(cold.extent().lower());
-        return !map.isLocal(index) && map.extent(index).equals(cold.extent());
-    }
-
-    private final class Held implements Pin {
-        private final List<ColdExtent> extents;
-        private final List<ColdExtent> current;
-
-        /**
-         * @param current those that were as their layouts said when they were pinned
-         */
-        Held(List<ColdExtent> extents, List<ColdExtent> current) {
-            this.extents = extents;
-            this.current = current;
-        }
-
-        @Override
-        public void close() {
-            synchronized (pins) {
-                pins.remove(this);
+        Pins.Pinned pinned = pins.pin(extents);
+        return new Pin() {
+            @Override
+            public void link(List<Linkable> fetched) {
+                Linker.this.link(pinned, fetched);
             }
-        }
-    }
 
-    void addPinned(Set<StoredObject> objects) {
-        synchronized (pins) {
-            for (Held held : pins) {
-                for (ColdExtent cold : held.extents) {
-                    Run base = cold.extent().base();
-                    if (base != null) {
-                        objects.add(base.object());
-                    }
-                    cold.extent().deltas().forEach(delta -> objects.add(delta.object()));
-                }
+            @Override
+            public void close() {
+                pinned.close();
             }
-        }
+        };
     }
 
-    /**
-     * Does something that nothing must be on its way for, if nothing is: what was fetched before,
-     * and is linked after it, would miss rows.
-     *
-     * @return whether it was done
-     */
-    boolean ifNothingIsPinned(Work work) throws RocksDBException {
-        synchronized (pins) {
-            if (!pins.isEmpty() || hasLinked) {
-                return false;
-            }
-            work.run();
-            return true;
-        }
-    }
+    // ------------------------------------------------------------------ in
 
-    /** Whether the rows that the extent's runs do not have are still in the overlay. */
-    private boolean isWhole(ColdExtent extent) {
-        synchronized (pins) {
-            return isCurrent(extent)
-                    || pins.stream().anyMatch(held -> held.current.contains(extent));
-        }
-    }
-
-    @Override
-    public synchronized void link(List<Linkable> extents) {
+    private void link(Pins.Pinned pinned, List<Linkable> fetched) {
         Map<String, List<Linkable>> byState = new LinkedHashMap<>();
-        for (Linkable extent : extents) {
-            byState.computeIfAbsent(extent.extent().state(), s -> new ArrayList<>()).add(extent);
+        for (Linkable one : fetched) {
+            byState.computeIfAbsent(one.extent().state(), s -> new ArrayList<>()).add(one);
         }
         LazyStateException failure = null;
-        for (Map.Entry<String, List<Linkable>> state : byState.entrySet()) {
-            try {
-                link(state.getKey(), state.getValue());
+        for (Map.Entry<String, List<Linkable>> ofState : byState.entrySet()) {
+            try (LinkLock.Held link = lock.take()) {
+                PagedState state = states.named(ofState.getKey());
+                if (state != null) {
+                    link(link, pinned, state, ofState.getValue());
+                }
             } catch (LazyStateException e) {
                 failure = failure == null ? e : failure;
+            } finally {
+                ofState.getValue().forEach(Linker::delete); // what was linked has moved
             }
         }
         if (failure != null) {
@@ -194,119 +125,156 @@ public final class Linker implements LinkTarget {
         }
     }
 
-    private void link(String name, List<Linkable> extents) {
-        PagedState state = states.named(name);
-        if (state != null) {
-            makeRoom(state, extents);
-        }
-        List<Path> bases = new ArrayList<>();
-        List<Path> changes = new ArrayList<>();
-        List<Linked> done = new ArrayList<>();
-        for (Linkable linkable : extents) {
-            Extent extent = linkable.extent().extent();
-            if (state == null || !isToBeLinked(state, extent) || !isWhole(linkable.extent())) {
-                // The state was dropped, another thread was faster, or the runs are outdated.
-                delete(linkable);
-                continue;
-            }
-            if (linkable.base() != null) {
-                bases.add(linkable.base());
-            }
-            if (linkable.changes() != null) {
-                changes.add(linkable.changes());
-            }
-            done.add(new Linked(state, extent));
-        }
-        if (state == null || done.isEmpty()) {
-            return;
-        }
+    private void link(
+            LinkLock.Held link, Pins.Pinned pinned, PagedState state, List<Linkable> fetched) {
         try {
             whileOpen(
                     () -> {
+                        makeRoom(link, state, fetched);
                         pause.before(state);
-                        ingest(state, bases);
-                        if (!changes.isEmpty()) {
-                            done.forEach(linked -> stale.add(state, linked.extent()));
-                            ingest(state, changes);
-                            done.forEach(linked -> stale.remove(state, linked.extent()));
-                        }
+                        ingest(link, state, begin(link, pinned, state, fetched));
                     });
         } catch (RocksDBException e) {
-            extents.forEach(Linker::delete);
             throw Natives.failed(PagedRocksDB.where(state), "linking files", e);
         } catch (IOException e) {
-            extents.forEach(Linker::delete);
             LOG.debug("The backend closes while extents are linked", e);
-            return;
         }
-        linked.addAll(done);
-        hasLinked = true;
-        context.metrics().extentsLinked().add(done.size());
     }
 
-    /**
-     * Whether the extent is cold as a whole, and not linked already: rows that were linked before
-     * may have been written over, and must not come back.
-     */
-    private boolean isToBeLinked(PagedState state, Extent extent) {
-        return state.map().isCold(extent.lower(), extent.upper())
-                && !stale.overlaps(state, extent) // asked last: what becomes cold is stale before
-                && linked.stream()
-                        .noneMatch(
-                                other ->
-                                        other.state() == state
-                                                && extent.overlaps(other.lower(), other.upper()));
+    /** Those that are to be linked: nobody was faster, and their runs are not outdated. */
+    private static List<Linkable> begin(
+            LinkLock.Held link, Pins.Pinned pinned, PagedState state, List<Linkable> fetched) {
+        List<Linkable> begun = new ArrayList<>();
+        for (Linkable one : fetched) {
+            if (pinned.isWhole(one.extent())
+                    && state.extents().beginLink(link, one.extent().extent())) {
+                begun.add(one);
+            }
+        }
+        return begun;
+    }
+
+    private void ingest(LinkLock.Held link, PagedState state, List<Linkable> begun)
+            throws RocksDBException {
+        if (begun.isEmpty()) {
+            return;
+        }
+        Extents extents = state.extents();
+        boolean basesDone = false;
+        boolean done = false;
+        try {
+            ingest(state, begun.stream().map(Linkable::base));
+            basesDone = true;
+            ingest(state, begun.stream().map(Linkable::changes));
+            done = true;
+        } finally {
+            for (Linkable one : begun) {
+                if (done) {
+                    extents.endLink(link, one.extent().extent());
+                } else {
+                    extents.giveUpLink(link, one.extent().extent(), basesDone);
+                }
+            }
+        }
+        context.metrics().extentsLinked().add(begun.size());
+        linked.run();
+    }
+
+    private void ingest(PagedState state, Stream<@Nullable Path> files) throws RocksDBException {
+        List<String> names = files.filter(Objects::nonNull).map(Path::toString).toList();
+        if (!names.isEmpty()) {
+            db.ingestExternalFile(state.handle(), names, options);
+        }
     }
 
     /**
      * Removes what the extents' ranges still hold from before.
      *
-     * @throws LazyStateException UNAVAILABLE if a snapshot reads it; no file is left then
+     * @throws LazyStateException UNAVAILABLE if a snapshot reads it
      */
-    private void makeRoom(PagedState state, List<Linkable> extents) {
+    private void makeRoom(LinkLock.Held link, PagedState state, List<Linkable> fetched)
+            throws RocksDBException {
+        if (isStale(state, fetched)) {
+            stale.purge(link, state);
+        }
+        if (isStale(state, fetched)) {
+            throw new LazyStateException(
+                    Kind.UNAVAILABLE,
+                    PagedRocksDB.where(state),
+                    "A checkpoint or savepoint that is being written still reads rows that were"
+                            + " evicted from the range; they can be linked again when it has ended",
+                    null);
+        }
+    }
+
+    private static boolean isStale(PagedState state, List<Linkable> fetched) {
+        return fetched.stream().anyMatch(one -> isStale(state, one.extent()));
+    }
+
+    private static boolean isStale(PagedState state, ColdExtent cold) {
+        return !state.map()
+                .isEach(
+                        cold.extent().lower(),
+                        cold.extent().upper(),
+                        of -> of.phase() != Phase.STALE);
+    }
+
+    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
+    boolean isStale(ColdExtent cold) {
+        PagedState state = states.named(cold.state());
+        return state != null && isStale(state, cold);
+    }
+
+    @Override
+    public void linkingDone() {
+        try (LinkLock.Held link = lock.take()) {
+            endPause(link);
+        }
+    }
+
+    /** Tries again what linking left behind when it ended, unless somebody links now. */
+    void tidy() {
+        if (pause.owes()) {
+            try (LinkLock.Held link = lock.tryTake()) {
+                if (link != null) {
+                    endPause(link);
+                }
+            }
+        }
+    }
+
+    private void endPause(LinkLock.Held link) {
         try {
-            if (isStale(state, extents)) {
-                whileOpen(stale::purge);
-            }
-            if (!isStale(state, extents)) {
-                return;
-            }
+            whileOpen(() -> pause.end(link));
         } catch (RocksDBException e) {
-            extents.forEach(Linker::delete);
-            throw Natives.failed(PagedRocksDB.where(state), "removing evicted rows", e);
+            LOG.warn(
+                    "Automatic compaction could not be switched on again; this is tried again with the"
+                            + " next checkpoint",
+                    e);
         } catch (IOException e) {
             LOG.debug("The backend closes while extents are linked", e);
-            return; // linking meets the same
         }
-        extents.forEach(Linker::delete);
-        throw new LazyStateException(
-                Kind.UNAVAILABLE,
-                PagedRocksDB.where(state),
-                "A checkpoint or savepoint that is being written still reads rows that were evicted"
-                        + " from the range; they can be linked again when it has ended",
-                null);
     }
 
-    private boolean isStale(PagedState state, List<Linkable> extents) {
-        return extents.stream()
-                .anyMatch(linkable -> stale.overlaps(state, linkable.extent().extent()));
-    }
+    // ------------------------------------------------------------------ out
 
-    /** Drops a state's column family, when nothing works on it. */
-    synchronized void drop(PagedState state) throws RocksDBException {
-        stale.drop(state);
-        pause.drop(state);
-        db.dropColumnFamily(state.handle());
+    /** Drops a state with its column family, when nothing works on it. */
+    void drop(PagedState state) throws RocksDBException {
+        try (LinkLock.Held link = lock.take()) {
+            pause.drop(link, state);
+            states.remove(state); // nothing is linked into it from now on
+            db.dropColumnFamily(state.handle());
+        }
     }
 
     /** Gives space back that no row needs. */
-    synchronized void reclaim(Overlay overlay) {
-        try {
+    void reclaim(Overlay overlay) {
+        try (LinkLock.Held link = lock.take()) {
             whileOpen(
                     () -> {
                         overlay.reclaim();
-                        if (!stale.isEmpty()) {
-                            stale.purge();
+                        for (PagedState state : states.all()) {
+                            stale.purge(link, state);
                         }
                     });
         } catch (RocksDBException e) {
@@ -316,88 +284,18 @@ public final class Linker implements LinkTarget {
         }
     }
 
-    /** Bytes on the local disk; none when the backend closes. */
-    LocalBytes localBytes(Overlay overlay) {
-        long[] bytes = {0, 0, stale.bytes()};
-        try {
-            whileOpen(
-                    () -> {
-                        for (PagedState state : states.all()) {
-                            bytes[0] += fileBytes(state);
-                            bytes[2] += state.map().leavingBytes();
-                        }
-                        bytes[1] = overlay.fileBytes();
-                    });
-        } catch (RocksDBException e) {
-            throw Natives.failed(Where.NOWHERE, "measuring its files", e);
-        } catch (IOException e) {
-            LOG.debug("The backend closes while it is measured", e);
-        }
-        return new LocalBytes(bytes[0], bytes[1], bytes[2]);
-    }
-
-    private long fileBytes(PagedState state) throws RocksDBException {
-        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size");
-    }
-
-    private void ingest(PagedState state, List<Path> files) throws RocksDBException {
-        if (!files.isEmpty()) {
-            List<String> names = new ArrayList<>(files.size());
-            files.forEach(file -> names.add(file.toString()));
-            db.ingestExternalFile(state.handle(), names, options);
-        }
-    }
-
-    @Override
-    public synchronized void linkingDone() {
-        try {
-            whileOpen(pause::end);
-        } catch (RocksDBException e) {
-            LOG.warn("Automatic compaction could not be switched on again", e);
-        } catch (IOException e) {
-            LOG.debug("The backend closes while extents are linked", e);
-        }
-    }
-
     interface Work {
         void run() throws RocksDBException;
     }
 
     /** Does something to the database, which is not closed meanwhile. */
-    private void whileOpen(Work work) throws RocksDBException, IOException {
+    void whileOpen(Work work) throws RocksDBException, IOException {
         ResourceGuard.Lease lease = context.guard().acquireResource();
         try {
             work.run();
         } finally {
             lease.close();
         }
-    }
-
-    /** Whether something may wait for the task thread. */
-    boolean hasLinked() {
-        return hasLinked;
-    }
-
-    /** The next one that is to become resident; it stays the next until it is removed. */
-    @Nullable Linked peek() {
-        Linked next = linked.peek();
-        if (next == null) {
-            hasLinked = false;
-            next = linked.peek(); // one that came in between
-            if (next != null) {
-                hasLinked = true; // never false again here: another may just have come
-            }
-        }
-        return next;
-    }
-
-    void remove() {
-        linked.remove();
-    }
-
-    /** Stored bytes of base runs that are linked, and that the task has not come to yet. */
-    long linkedBytes() {
-        return linked.stream().mapToLong(done -> done.extent().baseBytes()).sum();
     }
 
     void close() {

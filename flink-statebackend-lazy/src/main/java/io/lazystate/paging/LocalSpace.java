@@ -1,8 +1,11 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.metrics.LoadingMetrics;
+import io.lazystate.paging.ExtentState.Phase;
+import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -11,6 +14,8 @@ import org.apache.flink.annotation.Internal;
 import org.rocksdb.MutableDBOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The space of one database on the local disk: how much it is, and what gives some back.
@@ -19,6 +24,8 @@ import org.rocksdb.RocksDBException;
  */
 @Internal
 public final class LocalSpace {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalSpace.class);
+
     private static final long LOOK_FOR_FILES_MICROS = TimeUnit.SECONDS.toMicros(5);
 
     private final RocksDB db;
@@ -65,9 +72,29 @@ public final class LocalSpace {
         states.trackWrites();
     }
 
-    /** What the database takes up. Threads: any. */
+    /** What the database takes up; nothing when the backend closes. Threads: any. */
     public LocalBytes bytes() {
-        return linker.localBytes(overlay);
+        long[] bytes = new long[2];
+        try {
+            linker.whileOpen(
+                    () -> {
+                        bytes[0] = states.sum(this::fileBytes);
+                        bytes[1] = overlay.fileBytes();
+                    });
+        } catch (RocksDBException e) {
+            throw Natives.failed(Where.NOWHERE, "measuring its files", e);
+        } catch (IOException e) {
+            LOG.debug("The backend closes while it is measured", e);
+        }
+        return new LocalBytes(bytes[0], bytes[1], states.baseBytes(LocalSpace::goes));
+    }
+
+    private long fileBytes(PagedState state) throws RocksDBException {
+        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size");
+    }
+
+    private static boolean goes(ExtentState state) {
+        return state.isLeaving() || state.phase() == Phase.STALE;
     }
 
     /** Another number with each checkpoint that is built upon. Threads: any. */
@@ -105,7 +132,7 @@ public final class LocalSpace {
 
     /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
     public boolean isStale(ColdExtent extent) {
-        return residency.isStale(extent);
+        return linker.isStale(extent);
     }
 
     /**

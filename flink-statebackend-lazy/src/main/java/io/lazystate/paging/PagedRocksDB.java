@@ -6,13 +6,13 @@ import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.Pressure;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.paging.ExtentState.Phase;
 import io.lazystate.run.RowBlock;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.StampedLock;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +60,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
     private final Residency residency;
-    private final StampedLock moves;
+    private final Errands errands;
+    private final RowMoves moves = new RowMoves();
     private final Checkpoints checkpoints;
     private final LocalSpace space;
     private boolean unused = true;
@@ -77,11 +78,18 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
         this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
         this.outOfLine = new OutOfLine(opened, reader, overlay, hotKeys, context);
-        StaleRows stale = new StaleRows(opened, captures);
-        this.linker = new Linker(opened, states, stale, context);
+        Pins pins = new Pins(states);
         this.residency =
-                new Residency(states, overlay, linker, stale, captures, context, readOptions);
-        this.moves = residency.moves();
+                new Residency(states, overlay, pins, moves, captures, context, readOptions);
+        this.errands = residency.errands();
+        this.linker =
+                new Linker(
+                        opened,
+                        states,
+                        pins,
+                        new StaleRows(opened, captures),
+                        context,
+                        residency::linked);
         this.space = new LocalSpace(opened, states, overlay, linker, residency, context.metrics());
         this.checkpoints = new Checkpoints(this, states, overlay, reader, hotKeys, residency);
         this.ahead =
@@ -122,7 +130,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     /** Sets where the rows of a restored state lie: its extents are cold from now on. */
     public void restore(ColumnFamilyHandle family, StateLayout layout) {
-        states.of(family).setMap(ExtentMap.restored(layout));
+        states.of(family).extents().restore(layout);
     }
 
     /**
@@ -144,8 +152,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
         settle();
         PagedState state = states.of(family);
-        residency.drop(state);
-        states.remove(state);
+        linker.drop(state);
+        overlay.drop(state);
         state.close();
     }
 
@@ -159,11 +167,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
             outOfLine.sample(state, key);
         }
         while (true) {
-            long stamp = moves.tryOptimisticRead();
+            long stamp = moves.stamp();
             ExtentMap map = state.map();
             byte[] value =
                     map.allResident() ? raw.get(family, key) : outOfLine.get(state, map, key);
-            if (moves.validate(stamp)) {
+            if (moves.stayed(stamp)) {
                 return value;
             }
             Thread.onSpinWait();
@@ -195,9 +203,9 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return reader.iterator(state, captures.mapOf(state, snapshot), options);
         }
         while (true) { // extent map and overlay have to be of one moment
-            long stamp = moves.tryOptimisticRead();
+            long stamp = moves.stamp();
             RocksIterator iterator = reader.iterator(state, state.map(), options);
-            if (moves.validate(stamp)) {
+            if (moves.stayed(stamp)) {
                 return iterator;
             }
             iterator.close();
@@ -307,6 +315,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     @Override
     public Snapshot getSnapshot() {
         settle();
+        linker.tidy();
         Snapshot snapshot = raw.getSnapshot();
         captures.add(snapshot, states.all());
         return snapshot;
@@ -363,14 +372,14 @@ public final class PagedRocksDB extends GuardedRocksDB {
      * not in the task thread.
      */
     public void settle() {
-        if (residency.isDue() && Thread.currentThread() == taskThread) {
-            residency.settle();
+        if (errands.areDue() && Thread.currentThread() == taskThread) {
+            errands.run();
         }
     }
 
     /** Has something done by the task thread at its next access. */
     public void atNextAccess(Runnable work) {
-        residency.ask(work);
+        errands.add(work);
     }
 
     /** The space it takes up on the local disk. */
@@ -384,8 +393,8 @@ public final class PagedRocksDB extends GuardedRocksDB {
                 .register(
                         group,
                         states::pages,
-                        () -> linker.linkedBytes() + states.baseBytes(true),
-                        () -> states.baseBytes(false));
+                        () -> states.baseBytes(of -> of.isLocal() || of.phase() == Phase.LINKED),
+                        () -> states.baseBytes(of -> true));
     }
 
     @Override

@@ -14,7 +14,8 @@ import org.rocksdb.ColumnFamilyHandle;
 /**
  * One state: its column family, its extents, and which of its keys changed since when.
  *
- * <p>Threads: the task thread changes it; others read {@link #map} and get immutable maps.
+ * <p>Threads: the task thread changes it; others read {@link #map}, and take steps of its {@link
+ * #extents}.
  */
 final class PagedState {
     /** The changes up to one capture. */
@@ -25,7 +26,7 @@ final class PagedState {
     private final ColumnFamilyHandle handle;
     private final ChangeLog changes;
     private final Deque<Logged> ended = new ArrayDeque<>();
-    private volatile ExtentMap map;
+    private final Extents extents;
     private volatile boolean overlaid;
     private volatile HotRows hotRows = HotRows.NONE;
 
@@ -35,11 +36,11 @@ final class PagedState {
     /**
      * @param id unique in the backend's life; prefix of the state's overlay rows
      */
-    PagedState(int id, String name, ColumnFamilyHandle handle, ExtentMap map, ChangeLog changes) {
+    PagedState(int id, String name, ColumnFamilyHandle handle, ChangeLog changes) {
         this.id = id;
         this.name = name;
         this.handle = handle;
-        this.map = map;
+        this.extents = new Extents(name);
         this.changes = changes;
     }
 
@@ -55,12 +56,14 @@ final class PagedState {
         return handle;
     }
 
+    /** The extents as they are now. */
     ExtentMap map() {
-        return map;
+        return extents.map();
     }
 
-    void setMap(ExtentMap newMap) {
-        map = newMap;
+    /** Where steps of the extents are taken. */
+    Extents extents() {
+        return extents;
     }
 
     /** From now on, {@link #isClean} can tell. */
@@ -72,7 +75,7 @@ final class PagedState {
     void log(byte[] key) {
         changes.add(key);
         if (written != null) {
-            written.set(map.indexOf(key));
+            written.set(map().indexOf(key));
         }
     }
 
@@ -121,18 +124,18 @@ final class PagedState {
     }
 
     /** Goes on from a completed checkpoint's layout: changes up to its cut are in it. */
-    void adopt(StateLayout layout, long cut) {
-        ExtentMap old = map;
-        map = old.withLayout(layout);
+    void adopt(RowMoves.Move move, StateLayout layout, long cut) {
+        ExtentMap old = map();
+        extents.adopt(move, layout, cut);
         while (!ended.isEmpty() && ended.element().cut() <= cut) {
             ended.remove().changes().release();
         }
         if (written != null) {
-            written = carried(written, old);
+            written = carried(written, old, map());
         }
     }
 
-    private BitSet carried(BitSet marked, ExtentMap old) {
+    private static BitSet carried(BitSet marked, ExtentMap old, ExtentMap map) {
         BitSet carried = new BitSet();
         for (int i = marked.nextSetBit(0); i >= 0; i = marked.nextSetBit(i + 1)) {
             Extent extent = old.extent(i);

@@ -1,48 +1,46 @@
 package io.lazystate.paging;
 
 import io.lazystate.error.Where;
-import io.lazystate.loading.ColdExtent;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
+import io.lazystate.paging.ExtentState.Phase;
 import io.lazystate.run.Run;
 import io.lazystate.store.StoredObject;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.StampedLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 
 /**
- * Changes which extents are resident: takes in what was linked, lets go of what is evicted.
+ * What the task thread does about the extents: takes in what was linked, lets go of what is
+ * evicted, goes on with completed checkpoints.
  *
- * <p>A resident extent whose runs are known to hold all that was written to it becomes cold at
- * once. Any other leaves: what is written to it from now on goes to the overlay, and it becomes
- * cold with the first checkpoint that was captured after that, since this one has all its rows.
- * Threads: the task thread; others where it is said. Cost: evicting moves no row.
+ * <p>A resident extent whose runs are known to hold all that was written to it is dropped at once.
+ * Any other leaves: what is written to it from now on goes to the overlay, and it becomes cold with
+ * the first checkpoint that was captured after that, since this one has all its rows. Threads: the
+ * task thread; others where it is said. Cost: evicting moves no row.
  */
 final class Residency {
+    /** Rows that are in the main column family, and that the overlay is to forget. */
+    private record Arrived(PagedState state, byte[] lower, byte @Nullable [] upper) {}
+
     private final StateRegistry states;
     private final Overlay overlay;
-    private final Linker linker;
-    private final StaleRows stale;
-    private final PagingContext context;
+    private final Pins pins;
+    private final RowMoves moves;
     private final Captures captures;
+    private final PagingContext context;
     private final ReadOptions readOptions;
-
-    /** Held while rows change their place; readers of other threads then read again. */
-    private final StampedLock moves = new StampedLock();
-
-    private final Queue<Runnable> errands = new ConcurrentLinkedQueue<>();
-
-    private volatile boolean due;
+    private final Errands errands;
+    private final Deque<Arrived> arrived = new ArrayDeque<>();
 
     private volatile long adopted;
 
@@ -52,64 +50,45 @@ final class Residency {
     Residency(
             StateRegistry states,
             Overlay overlay,
-            Linker linker,
-            StaleRows stale,
+            Pins pins,
+            RowMoves moves,
             Captures captures,
             PagingContext context,
             ReadOptions readOptions) {
         this.states = states;
         this.overlay = overlay;
-        this.linker = linker;
-        this.stale = stale;
-        this.context = context;
+        this.pins = pins;
+        this.moves = moves;
         this.captures = captures;
+        this.context = context;
         this.readOptions = readOptions;
+        this.errands = new Errands();
     }
 
-    StampedLock moves() {
-        return moves;
-    }
-
-    /** Whether there is something to settle. Threads: any. Cost: two fields. */
-    boolean isDue() {
-        return due || linker.hasLinked();
-    }
-
-    /** Has something done by the task thread at its next access. Threads: any. */
-    void ask(Runnable work) {
-        errands.add(work);
-        due = true;
-    }
-
-    void settle() {
-        moveLinked();
-        if (due) {
-            due = false;
-            try {
-                Runnable work;
-                while ((work = errands.poll()) != null) {
-                    work.run();
-                }
-            } finally {
-                if (!errands.isEmpty()) {
-                    due = true; // one failed; the others are still to come
-                }
-            }
-        }
+    /** What is to be done at the task thread's next access. Threads: any. */
+    Errands errands() {
+        return errands;
     }
 
     // ------------------------------------------------------------------ in
 
-    private void moveLinked() {
-        if (!linker.hasLinked()) {
-            return;
-        }
-        Linker.Linked linked;
-        while ((linked = linker.peek()) != null) {
-            if (states.contains(linked.state())) {
-                move(linked.state(), linked.lower(), linked.upper());
+    /** Has what was linked taken in at the next access. Threads: any. */
+    void linked() {
+        errands.add(this::takeInLinked);
+    }
+
+    private void takeInLinked() {
+        boolean done = false;
+        try {
+            forgetArrived();
+            for (PagedState state : states.all()) {
+                takeIn(state, state.map().in(Phase.LINKED));
             }
-            linker.remove();
+            done = true;
+        } finally {
+            if (!done) {
+                linked(); // it goes on from there
+            }
         }
         if (states.allResident()) {
             context.loader().dropCache();
@@ -117,59 +96,59 @@ final class Residency {
     }
 
     /**
-     * Copies the overlay's rows, marks the extent resident, then drops them: wherever it fails,
-     * what is read is right, and the next access goes on from there.
+     * Makes extents resident: copies the overlay's rows over theirs, marks them, then has the
+     * overlay forget them. Wherever it fails, what is read is right.
+     *
+     * @param extents that are linked, or leave
      */
-    private void move(PagedState state, byte[] lower, byte @Nullable [] upper) {
-        long stamp = moves.writeLock();
+    private void takeIn(PagedState state, BitSet extents) {
+        extents.stream().forEach(i -> takeIn(state, i, state.map().extent(i)));
+    }
+
+    private void takeIn(PagedState state, int index, Extent extent) {
         try {
-            if (!state.map().isResident(lower)) {
-                overlay.copy(state, lower, upper, readOptions);
-                state.setMap(state.map().withResident(lower, upper));
-                forgetPages(state.map().extent(state.map().indexOf(lower)));
-                if (state.map().allResident()) {
-                    state.setHotRows(HotRows.NONE);
-                } else {
-                    state.hotRows().remove(lower, upper);
-                }
-            }
-            overlay.forget(state, lower, upper, readOptions);
+            moves.move(
+                    move -> {
+                        overlay.copy(state, extent.lower(), extent.upper(), readOptions);
+                        state.extents().arrive(move, index);
+                        arrived.add(new Arrived(state, extent.lower(), extent.upper()));
+                        forgetHot(state, extent);
+                        forgetArrived();
+                    });
         } catch (RocksDBException e) {
             throw Natives.failed(
                     PagedRocksDB.where(state), "moving rows written to a cold extent", e);
-        } finally {
-            moves.unlockWrite(stamp);
         }
     }
 
-    /** Pages of a resident extent in the cache will not be used. */
-    private void forgetPages(Extent extent) {
+    /** Pages and hot rows of a resident extent will not be used. */
+    private void forgetHot(PagedState state, Extent extent) {
         Run base = extent.base();
         if (base != null) {
             context.loader().forget(base);
+        }
+        if (state.map().allResident()) {
+            state.setHotRows(HotRows.NONE);
+        } else {
+            state.hotRows().remove(extent.lower(), extent.upper());
+        }
+    }
+
+    private void forgetArrived() {
+        for (Arrived next = arrived.peek(); next != null; next = arrived.peek()) {
+            try {
+                overlay.forget(next.state(), next.lower(), next.upper(), readOptions);
+            } catch (RocksDBException e) {
+                throw Natives.failed(
+                        PagedRocksDB.where(next.state()), "forgetting rows that were moved", e);
+            }
+            arrived.remove();
         }
     }
 
     /** Makes the leaving extents of a state resident again. */
     void recall(PagedState state) {
-        BitSet leaving = new BitSet();
-        for (int i = 0; i < state.map().size(); i++) {
-            leaving.set(i, state.map().isLeaving(i));
-        }
-        recall(state, leaving);
-    }
-
-    private void recall(PagedState state, BitSet leaving) {
-        leaving.stream()
-                .mapToObj(state.map()::extent)
-                .toList()
-                .forEach(extent -> move(state, extent.lower(), extent.upper()));
-    }
-
-    /** Drops a state with all its rows. */
-    void drop(PagedState state) throws RocksDBException {
-        linker.drop(state);
-        overlay.drop(state);
+        takeIn(state, state.map().in(Phase.LEAVING));
     }
 
     // ------------------------------------------------------------------ out
@@ -202,35 +181,26 @@ final class Residency {
             }
         }
         try {
-            linker.ifNothingIsPinned(() -> byState.forEach(this::evict));
+            pins.ifNone(
+                    nothing ->
+                            moves.move(
+                                    move ->
+                                            byState.forEach(
+                                                    (state, extents) ->
+                                                            evict(nothing, move, state, extents))));
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "evicting", e);
         }
     }
 
-    private void evict(PagedState state, BitSet extents) {
+    private void evict(Pins.None nothing, RowMoves.Move move, PagedState state, BitSet extents) {
         BitSet clean = new BitSet();
         extents.stream().filter(state::isClean).forEach(clean::set);
-        long stamp = moves.writeLock();
-        try {
-            state.setMap(state.map().withLeaving(extents, cuts + 1));
-            becomeCold(state, clean);
-        } finally {
-            moves.unlockWrite(stamp);
-        }
+        BitSet leaving = (BitSet) extents.clone();
+        leaving.andNot(clean);
+        state.extents().drop(nothing, move, clean);
+        state.extents().leave(nothing, move, leaving, cuts + 1);
         context.metrics().evictions().add(extents.cardinality());
-    }
-
-    private void becomeCold(PagedState state, BitSet extents) {
-        // Known as stale before it is cold: nothing may be linked over it in between.
-        extents.stream().forEach(i -> stale.add(state, state.map().extent(i)));
-        state.setMap(state.map().withCold(extents));
-    }
-
-    /** Whether evicted rows of the extent's range are still to be purged. Threads: any. */
-    boolean isStale(ColdExtent extent) {
-        PagedState state = states.named(extent.state());
-        return state != null && stale.overlaps(state, extent.extent());
     }
 
     // ------------------------------------------------------------------ checkpoints
@@ -243,7 +213,7 @@ final class Residency {
     /** Adds the files that open views, and whoever fetches whole extents, may need. */
     void addPinned(Set<StoredObject> objects) {
         captures.addObjects(objects);
-        linker.addPinned(objects);
+        pins.addObjects(objects);
     }
 
     /**
@@ -255,36 +225,28 @@ final class Residency {
         layouts.forEach(
                 (state, layout) -> context.loader().heat().carry(state.map().layout(), layout));
         // A joined extent is resident as a whole.
-        layouts.forEach((state, layout) -> recall(state, state.map().leavingInJoined(layout)));
-        long stamp = moves.writeLock();
+        layouts.forEach((state, layout) -> takeIn(state, state.map().leavingInJoined(layout)));
         try {
-            layouts.forEach(
-                    (state, layout) -> {
-                        state.adopt(layout, cut);
-                        becomeCold(state, state.map().savedBy(cut));
-                    });
-        } finally {
-            moves.unlockWrite(stamp);
-        }
-        adopted = cut;
-        layouts.keySet().forEach(this::takeBackEmpty);
-        try {
+            moves.move(move -> layouts.forEach((state, layout) -> state.adopt(move, layout, cut)));
+            adopted = cut;
+            layouts.keySet().forEach(this::takeBackEmpty);
             dropSaved(overlay::isFull); // the newest generation can end only if there is room
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
         }
     }
 
-    /** Nothing of an extent without runs is in the store: all its rows, if any, are local ones. */
+    /**
+     * Nothing of an extent without runs is in the store: all its rows, if any, are local ones. It
+     * stays as it is while it is being linked as it was before, or still has rows to purge.
+     */
     private void takeBackEmpty(PagedState state) {
+        BitSet empty = new BitSet();
         for (int i = 0; i < state.map().size(); i++) {
-            Extent extent = state.map().extent(i);
-            if (!state.map().isResident(i)
-                    && extent.runs() == 0
-                    && !stale.overlaps(state, extent)) {
-                move(state, extent.lower(), extent.upper());
-            }
+            boolean leaves = state.map().isLeaving(i) && state.map().extent(i).runs() == 0;
+            empty.set(i, leaves || state.extents().linkNothing(i));
         }
+        takeIn(state, empty);
     }
 
     /** The cut of the checkpoint that was adopted last; 0 if there is none. Threads: any. */
@@ -319,8 +281,8 @@ final class Residency {
         if (!captures.isEmpty()) {
             return;
         }
-        linker.ifNothingIsPinned(
-                () -> {
+        pins.ifNone(
+                nothing -> {
                     while (more.holds() && overlay.canDropOldest(adopted)) {
                         // A hot row that was written over there would count again.
                         states.all().forEach(state -> state.setHotRows(HotRows.NONE));

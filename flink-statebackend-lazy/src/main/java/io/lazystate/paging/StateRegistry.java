@@ -3,13 +3,14 @@ package io.lazystate.paging;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
-import io.lazystate.manifest.StateLayout;
 import java.util.Collection;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.RocksDBException;
 
 /**
  * The states of one database, by column family.
@@ -27,8 +28,7 @@ final class StateRegistry {
 
     /** Adds a state without runs. */
     void add(ColumnFamilyHandle family, String name, ChangeLog changes) {
-        ExtentMap map = ExtentMap.local(StateLayout.empty());
-        PagedState state = new PagedState(++lastId, name, family, map, changes);
+        PagedState state = new PagedState(++lastId, name, family, changes);
         if (tracksWrites) {
             state.trackWrites();
         }
@@ -40,7 +40,8 @@ final class StateRegistry {
         byFamilyId = ids;
     }
 
-    void remove(PagedState state) {
+    /** Takes a state out, whose column family is not used from now on. */
+    synchronized void remove(PagedState state) {
         IdentityHashMap<ColumnFamilyHandle, PagedState> families = new IdentityHashMap<>(byFamily);
         Map<Integer, PagedState> ids = new LinkedHashMap<>(byFamilyId);
         families.values().remove(state);
@@ -81,9 +82,23 @@ final class StateRegistry {
                 .sum();
     }
 
-    /** Stored bytes of the base runs of all extents, or of the local ones. */
-    long baseBytes(boolean localOnly) {
-        return all().stream().mapToLong(state -> state.map().baseBytes(localOnly)).sum();
+    /** Stored bytes of the base runs of the extents of this kind. */
+    long baseBytes(Predicate<ExtentState> kind) {
+        return all().stream().mapToLong(state -> state.map().baseBytes(kind)).sum();
+    }
+
+    /** Something that is measured of a column family. */
+    interface Measure {
+        long of(PagedState state) throws RocksDBException;
+    }
+
+    /** A sum over all states, none of which is taken out meanwhile. Threads: any. */
+    synchronized long sum(Measure measure) throws RocksDBException {
+        long sum = 0;
+        for (PagedState state : all()) {
+            sum += measure.of(state);
+        }
+        return sum;
     }
 
     PagedState of(ColumnFamilyHandle family) {

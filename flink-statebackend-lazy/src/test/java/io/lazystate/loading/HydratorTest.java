@@ -651,11 +651,20 @@ class HydratorTest {
         @Override
         public Pin pin(List<ColdExtent> extents) {
             pinned++;
-            return () -> pinned--;
+            return new Pin() {
+                @Override
+                public void link(List<Linkable> fetched) {
+                    Target.this.link(fetched);
+                }
+
+                @Override
+                public void close() {
+                    pinned--;
+                }
+            };
         }
 
-        @Override
-        public void link(List<Linkable> extents) {
+        private void link(List<Linkable> extents) {
             linking = true;
             for (Linkable linkable : extents) {
                 try {

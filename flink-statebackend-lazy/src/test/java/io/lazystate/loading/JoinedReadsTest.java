@@ -266,11 +266,18 @@ class JoinedReadsTest {
 
         @Override
         public Pin pin(List<ColdExtent> extents) {
-            return () -> {};
+            return new Pin() {
+                @Override
+                public void link(List<Linkable> fetched) {
+                    Target.this.link(fetched);
+                }
+
+                @Override
+                public void close() {}
+            };
         }
 
-        @Override
-        public void link(List<Linkable> extents) {
+        private void link(List<Linkable> extents) {
             for (Linkable linkable : extents) {
                 Run base = linkable.extent().extent().base();
                 if (linkable.base() == null) {

@@ -119,7 +119,7 @@ class ForeignIteratorTest {
         Run base = extent.extent().base();
         Path file = directory.resolve("linked.sst");
         store.download(base.object(), base.offset(), base.meta().tableBytes(), file);
-        executor.submit(() -> db.linker().link(List.of(new Linkable(extent, file, null)))).get();
+        executor.submit(() -> Links.link(db, List.of(new Linkable(extent, file, null)))).get();
     }
 
     private static void await(CountDownLatch latch) {

@@ -3,7 +3,6 @@ package io.lazystate.paging;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.mockito.Mockito.mock;
 
-import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.RowBlock;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -128,11 +127,7 @@ class HotKeysTest {
 
     private PagedState state(int id) {
         return new PagedState(
-                id,
-                "state",
-                mock(ColumnFamilyHandle.class),
-                ExtentMap.local(StateLayout.empty()),
-                new ChangeLog(directory, 1 << 10));
+                id, "state", mock(ColumnFamilyHandle.class), new ChangeLog(directory, 1 << 10));
     }
 
     private static byte[] key(int key) {

@@ -3,7 +3,6 @@ package io.lazystate.paging;
 import static io.lazystate.paging.HeapRuns.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.RowBlock;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -46,8 +45,7 @@ class HotRowsOfOverlaidKeysTest {
         db = RocksDB.open(options, directory.resolve("db").toString());
         family = family("state");
         overlayOptions = new ColumnFamilyOptions();
-        ExtentMap map = ExtentMap.local(StateLayout.empty());
-        state = new PagedState(1, "state", family, map, new ChangeLog(directory, 1 << 10));
+        state = new PagedState(1, "state", family, new ChangeLog(directory, 1 << 10));
         overlay = new Overlay(db, overlayOptions, writeOptions);
         NavigableMap<byte[], byte[]> rows = new TreeMap<>(Arrays::compareUnsigned);
         for (String key : List.of("a", "b", "c", "d", "e")) {

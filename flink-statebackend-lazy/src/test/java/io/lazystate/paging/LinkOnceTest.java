@@ -81,11 +81,11 @@ class LinkOnceTest {
         ColdExtent low = db.coldExtents().get(0);
         Linkable first = fetched(low, "a", "b");
         Linkable second = fetched(low, "a", "b");
-        db.linker().link(List.of(first));
+        Links.link(db, List.of(first));
         db.put(family, options, bytes("a"), bytes("new"));
         db.delete(family, options, bytes("b"));
 
-        db.linker().link(List.of(second));
+        Links.link(db, List.of(second));
 
         assertThat(db.get(family, bytes("a"))).isEqualTo(bytes("new"));
         assertThat(db.get(family, bytes("b"))).isNull();
@@ -97,9 +97,9 @@ class LinkOnceTest {
     void notAgainBeforeTheTaskHasSeenIt() throws Exception {
         ColdExtent low = db.coldExtents().get(0);
         Linkable second = fetched(low, "a", "b");
-        db.linker().link(List.of(fetched(low, "a", "b")));
+        Links.link(db, List.of(fetched(low, "a", "b")));
 
-        db.linker().link(List.of(second));
+        Links.link(db, List.of(second));
 
         assertThat(metrics.extentsLinked().sum()).isOne();
         assertThat(second.base()).doesNotExist();
@@ -108,11 +108,11 @@ class LinkOnceTest {
 
     @Test
     void notAsPartOfALargerOne() throws Exception {
-        db.linker().link(List.of(fetched(db.coldExtents().get(1), "m", "n")));
+        Links.link(db, List.of(fetched(db.coldExtents().get(1), "m", "n")));
         db.put(family, options, bytes("m"), bytes("new"));
         Extent whole = new Extent(new byte[0], null, null, List.of());
 
-        db.linker().link(List.of(fetched(new ColdExtent("v", whole), "a", "b", "m", "n")));
+        Links.link(db, List.of(fetched(new ColdExtent("v", whole), "a", "b", "m", "n")));
 
         assertThat(db.get(family, bytes("m"))).isEqualTo(bytes("new"));
         assertThat(db.get(family, bytes("a"))).isEqualTo(bytes("old a"));

@@ -2,7 +2,6 @@ package io.lazystate.paging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.lazystate.manifest.StateLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
@@ -42,8 +41,7 @@ class LinkPauseTest {
         db = RocksDB.open(options, directory.resolve("db").toString());
         byte[] name = "state".getBytes(StandardCharsets.UTF_8);
         family = db.createColumnFamily(new ColumnFamilyDescriptor(name));
-        ExtentMap map = ExtentMap.local(StateLayout.empty());
-        state = new PagedState(1, "state", family, map, new ChangeLog(directory, 1 << 10));
+        state = new PagedState(1, "state", family, new ChangeLog(directory, 1 << 10));
         pause =
                 new LinkPause(
                         db,
@@ -78,7 +76,7 @@ class LinkPauseTest {
         pause.before(state);
         assertThat(compactsByItself()).isFalse();
 
-        pause.end();
+        end();
         assertThat(compactsByItself()).isTrue();
     }
 
@@ -129,6 +127,12 @@ class LinkPauseTest {
             }
         }
         compactions.awaitBegin();
+    }
+
+    private void end() throws RocksDBException {
+        try (LinkLock.Held link = new LinkLock().take()) {
+            pause.end(link);
+        }
     }
 
     private boolean compactsByItself() throws RocksDBException {

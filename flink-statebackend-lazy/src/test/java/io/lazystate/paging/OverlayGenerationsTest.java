@@ -3,7 +3,6 @@ package io.lazystate.paging;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.mockito.Mockito.mock;
 
-import io.lazystate.manifest.StateLayout;
 import io.lazystate.run.Lookup;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +46,6 @@ class OverlayGenerationsTest {
                         1,
                         "state",
                         mock(ColumnFamilyHandle.class),
-                        ExtentMap.local(StateLayout.empty()),
                         new ChangeLog(directory.resolve("changes"), 1 << 10));
     }
 

@@ -99,7 +99,7 @@ class RefusedWritesTest {
                 db.delete(first, options, bytes(key(i)));
             }
         }
-        db.linker().link(List.of(linkable("first")));
+        Links.link(db, List.of(linkable("first")));
         // The copy takes three writes, and so does the removal behind it.
         for (int writes : new int[] {0, 1, 2, 3, 1}) {
             raw.writesUntilRefusal = writes;
@@ -124,7 +124,7 @@ class RefusedWritesTest {
     void extentsOfAnotherStateAreLinkedAndNoFileIsLeft() throws Exception {
         raw.refusedFamily = first;
         List<Linkable> both = List.of(linkable("first"), linkable("second"));
-        assertThatThrownBy(() -> db.linker().link(both))
+        assertThatThrownBy(() -> Links.link(db, both))
                 .isInstanceOf(LazyStateException.class)
                 .hasMessageContaining("'first'");
         assertThat(get(first, 7)).isEqualTo("old " + key(7));
@@ -133,22 +133,26 @@ class RefusedWritesTest {
         assertThat(both).allSatisfy(linkable -> assertThat(linkable.base()).doesNotExist());
     }
 
-    /** Its base lies unseen below; linked again, rows that a fold has dropped would come back. */
+    /** Its base lies unseen below; linked over it, rows that a fold has dropped would come back. */
     @Test
-    void anExtentWhoseDeltasAreRefusedStaysCold() throws Exception {
+    void theBaseOfAnExtentWhoseDeltasAreRefusedIsPurgedBeforeItIsLinkedAgain() throws Exception {
         Linkable base = linkable("first");
         Linkable half = new Linkable(base.extent(), base.base(), linkable("second").base());
         raw.linksUntilRefusal = 1;
-        assertThatThrownBy(() -> db.linker().link(List.of(half)))
+        assertThatThrownBy(() -> Links.link(db, List.of(half)))
                 .isInstanceOf(LazyStateException.class);
         raw.linksUntilRefusal = Integer.MAX_VALUE;
+        assertThat(db.localSpace().isStale(base.extent())).isTrue();
+        assertThat(get(first, 7)).isEqualTo("old " + key(7));
+        assertThat(db.coldExtents()).extracting(ColdExtent::state).contains("first");
         Linkable again = linkable("first");
 
-        db.linker().link(List.of(again));
+        Links.link(db, List.of(again));
 
         assertThat(again.base()).doesNotExist();
-        assertThat(db.coldExtents()).extracting(ColdExtent::state).contains("first");
+        assertThat(db.localSpace().isStale(base.extent())).isFalse();
         assertThat(get(first, 7)).isEqualTo("old " + key(7));
+        assertThat(db.coldExtents()).extracting(ColdExtent::state).doesNotContain("first");
     }
 
     private Linkable linkable(String state) throws Exception {
