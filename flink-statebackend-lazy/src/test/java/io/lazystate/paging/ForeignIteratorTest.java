@@ -63,7 +63,8 @@ class ForeignIteratorTest {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions()));
+                                new ColumnFamilyOptions(),
+                                failure -> {}));
         family =
                 db.createColumnFamily(
                         new ColumnFamilyDescriptor(bytes("cold"), new ColumnFamilyOptions()));

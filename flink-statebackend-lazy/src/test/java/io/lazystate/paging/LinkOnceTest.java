@@ -56,7 +56,8 @@ class LinkOnceTest {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions()));
+                                new ColumnFamilyOptions(),
+                                failure -> {}));
         family = db.createColumnFamily(new ColumnFamilyDescriptor(bytes("v")));
         HeapRuns runs = new HeapRuns(directory);
         Run low = runs.write("low", "old", "a", "b");

@@ -111,7 +111,8 @@ final class PagedCalls implements AutoCloseable {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions()));
+                                new ColumnFamilyOptions(),
+                                failure -> {}));
         this.hydrator =
                 new Hydrator(
                         "fuzz",
