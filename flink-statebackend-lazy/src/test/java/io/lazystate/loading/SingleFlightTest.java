@@ -133,7 +133,7 @@ class SingleFlightTest {
                 new AbstractList<>() {
                     @Override
                     public String get(int i) {
-                        if (i == 1 && submitted.isEmpty()) {
+                        if (i == 1 && flights.isUnderWay("key") && submitted.isEmpty()) {
                             CompletableFuture<String> unused =
                                     flights.start("key", LoadCause.DEMAND, 0, cause -> "joined");
                             submitted.get(0).request().run();
