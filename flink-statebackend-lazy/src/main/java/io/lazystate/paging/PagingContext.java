@@ -25,4 +25,15 @@ public record PagingContext(
         ResourceGuard guard,
         Path directory,
         ColumnFamilyOptions overlayOptions,
-        Consumer<Throwable> failTask) {}
+        Consumer<Throwable> failTask) {
+
+    /** Of a database whose only user hears of its errors without code of others in between. */
+    public PagingContext(
+            PageLoader loader,
+            LoadingMetrics metrics,
+            ResourceGuard guard,
+            Path directory,
+            ColumnFamilyOptions overlayOptions) {
+        this(loader, metrics, guard, directory, overlayOptions, failure -> {});
+    }
+}

@@ -63,8 +63,7 @@ class ForeignIteratorTest {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions(),
-                                failure -> {}));
+                                new ColumnFamilyOptions()));
         family =
                 db.createColumnFamily(
                         new ColumnFamilyDescriptor(bytes("cold"), new ColumnFamilyOptions()));

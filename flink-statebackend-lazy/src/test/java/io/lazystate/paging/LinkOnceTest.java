@@ -56,8 +56,7 @@ class LinkOnceTest {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions(),
-                                failure -> {}));
+                                new ColumnFamilyOptions()));
         family = db.createColumnFamily(new ColumnFamilyDescriptor(bytes("v")));
         HeapRuns runs = new HeapRuns(directory);
         Run low = runs.write("low", "old", "a", "b");

@@ -111,8 +111,7 @@ final class PagedCalls implements AutoCloseable {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions(),
-                                failure -> {}));
+                                new ColumnFamilyOptions()));
         this.hydrator =
                 new Hydrator(
                         "fuzz",
