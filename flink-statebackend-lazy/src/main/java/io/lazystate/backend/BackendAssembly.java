@@ -144,7 +144,13 @@ final class BackendAssembly<K> {
                     LocalDatabase.open(
                             opening,
                             ours ? List.of() : handles,
-                            new PagingContext(loader, metrics, guard, work, overlayOptions()));
+                            new PagingContext(
+                                    loader,
+                                    metrics,
+                                    guard,
+                                    work,
+                                    overlayOptions(),
+                                    this::failTask));
             TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =
@@ -255,6 +261,13 @@ final class BackendAssembly<K> {
                 snapshots,
                 new Migrations(database.states(), whole),
                 timers.prefetch(settings.prefetch(), metrics));
+    }
+
+    /** Whoever has closed this backend is about to end the task, and knows better why. */
+    private void failTask(Throwable cause) {
+        if (!cancel.isClosed()) {
+            parameters.getEnv().failExternally(cause);
+        }
     }
 
     /** The overlay shares cache and write buffers, and takes none of the users' other settings. */

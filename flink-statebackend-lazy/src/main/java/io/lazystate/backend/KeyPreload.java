@@ -8,10 +8,8 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.Future;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,27 +59,26 @@ final class KeyPreload<K> {
         if (hooks.isEmpty()) {
             return true;
         }
-        FutureTask<Map<String, Collection<byte[]>>> naming =
-                new FutureTask<>(() -> keys.prefixes(hooks));
-        Thread thread = threads.start("lazy-state-preload-keys", userCode, naming);
-        if (thread == null) {
-            throw Futures.stopped(null);
-        }
+        Map<String, Collection<byte[]>> prefixes;
         try {
-            Map<String, Collection<byte[]>> prefixes =
-                    naming.get(Math.max(0, nanosLeft.getAsLong()), TimeUnit.NANOSECONDS);
-            return load(prefixes, nanosLeft);
-        } catch (TimeoutException e) {
-            thread.interrupt();
-            return false;
-        } catch (InterruptedException e) {
-            thread.interrupt();
-            Thread.currentThread().interrupt();
+            Future<Map<String, Collection<byte[]>>> naming =
+                    threads.submit(
+                            "lazy-state-preload-keys", userCode, () -> keys.prefixes(hooks));
+            if (!Futures.awaitDoneUninterruptibly(naming, Math.max(0, nanosLeft.getAsLong()))) {
+                naming.cancel(true);
+                return false;
+            }
+            if (naming.isCancelled()) {
+                throw new CancellationException();
+            }
+            prefixes = Futures.awaitUninterruptibly(naming);
+        } catch (CancellationException e) {
             throw Futures.stopped(e);
-        } catch (ExecutionException e) {
-            LOG.warn("No keys are loaded before the task runs", e.getCause());
+        } catch (RuntimeException | Error e) {
+            LOG.warn("No keys are loaded before the task runs", e);
             return true;
         }
+        return load(prefixes, nanosLeft);
     }
 
     private boolean load(Map<String, Collection<byte[]>> prefixes, LongSupplier nanosLeft) {

@@ -1,10 +1,15 @@
 package io.lazystate.backend;
 
+import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.Futures;
 import io.lazystate.loading.LoadExecutor;
 import io.lazystate.loading.SharedLoader;
 import java.io.Closeable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -24,6 +29,7 @@ final class LoaderThreads implements Closeable {
 
     private final SharedLoader.Client client;
     private final List<Thread> started = new ArrayList<>();
+    private final List<Future<?>> results = new ArrayList<>();
     private boolean closed;
 
     /**
@@ -42,9 +48,13 @@ final class LoaderThreads implements Closeable {
         void run() throws InterruptedException;
     }
 
-    /** Runs work in a thread of its own until it is done or this is closed. */
+    /**
+     * Runs work in a thread of its own until it is done or this is closed.
+     *
+     * @throws LazyStateException UNAVAILABLE if no thread can be made
+     */
     void start(String name, Work work) {
-        Thread unused =
+        boolean unused =
                 start(
                         name,
                         null,
@@ -58,29 +68,47 @@ final class LoaderThreads implements Closeable {
     }
 
     /**
-     * Runs something in a thread of its own, which is interrupted when this is closed.
+     * Runs code of the job in a thread of its own.
      *
-     * @param classes of whose code it runs; null for ours
-     * @return its thread; null, and nothing runs, if this is closed
+     * @param classes of whose code it runs
+     * @return what comes of it; cancelled, with its thread interrupted, when this is closed
+     * @throws LazyStateException UNAVAILABLE if no thread can be made
      */
-    synchronized @Nullable Thread start(String name, @Nullable ClassLoader classes, Runnable work) {
+    synchronized <T> Future<T> submit(String name, ClassLoader classes, Callable<T> work) {
+        FutureTask<T> result = new FutureTask<>(work);
+        if (start(name, classes, result)) {
+            results.add(result);
+        } else {
+            result.cancel(false);
+        }
+        return result;
+    }
+
+    /** Returns false, and nothing runs, if this is closed. */
+    private synchronized boolean start(
+            String name, @Nullable ClassLoader classes, Runnable work) {
         if (closed) {
-            return null;
+            return false;
         }
         Thread thread = new Thread(work, name);
         thread.setDaemon(true);
         if (classes != null) {
             thread.setContextClassLoader(classes);
         }
-        thread.start();
+        try {
+            thread.start();
+        } catch (OutOfMemoryError e) {
+            throw Futures.noThread(e);
+        }
         started.add(thread);
-        return thread;
+        return true;
     }
 
     @Override
     public synchronized void close() {
         closed = true;
         started.forEach(Thread::interrupt);
+        results.forEach(result -> result.cancel(true));
         client.close();
         // Also in a thread that was interrupted, as that of a cancelled task: what comes next is
         // that the database is closed and the files of these threads are deleted.

@@ -24,14 +24,17 @@ final class Migrations {
         this.load = load;
     }
 
-    /** To be called before the state is registered with this descriptor. */
-    void before(StateDescriptor<?, ?> descriptor) {
+    /** Whether registering the state with this descriptor migrates it. */
+    boolean isDueFor(StateDescriptor<?, ?> descriptor) {
         RocksDbKvStateInfo state = states.get(descriptor.getName());
-        if (state != null
+        return state != null
                 && state.metaInfo instanceof RegisteredKeyValueStateBackendMetaInfo<?, ?> metaInfo
-                && migrates(metaInfo, descriptor.getSerializer())) {
-            load.accept(descriptor.getName());
-        }
+                && migrates(metaInfo, descriptor.getSerializer());
+    }
+
+    /** To be called before the state is registered with a descriptor that migrates it. */
+    void prepare(StateDescriptor<?, ?> descriptor) {
+        load.accept(descriptor.getName());
     }
 
     /** Asks a copy, since the answer is noted. */

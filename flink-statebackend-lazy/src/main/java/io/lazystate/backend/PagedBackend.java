@@ -26,6 +26,7 @@ import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionManager;
 final class PagedBackend<K> extends RocksDBKeyedStateBackend<K> {
     private final Migrations migrations;
     private final TimerPrefetch<K> prefetch;
+    private final PagedRocksDB paged;
 
     /** What writes to the database beside the states. */
     record Writers(
@@ -82,6 +83,7 @@ final class PagedBackend<K> extends RocksDBKeyedStateBackend<K> {
                 writers.compactions());
         this.migrations = migrations;
         this.prefetch = prefetch;
+        this.paged = database.paged();
     }
 
     @Override
@@ -92,12 +94,25 @@ final class PagedBackend<K> extends RocksDBKeyedStateBackend<K> {
             StateSnapshotTransformFactory<E> transforms,
             boolean allowFutureMetadataUpdates)
             throws Exception {
-        migrations.before(descriptor);
-        T state =
-                super.createOrUpdateInternalState(
-                        namespaceSerializer, descriptor, transforms, allowFutureMetadataUpdates);
-        prefetch.stateRegistered();
-        return state;
+        boolean migrates = migrations.isDueFor(descriptor);
+        try {
+            if (migrates) {
+                migrations.prepare(descriptor);
+            }
+            T state =
+                    super.createOrUpdateInternalState(
+                            namespaceSerializer,
+                            descriptor,
+                            transforms,
+                            allowFutureMetadataUpdates);
+            prefetch.stateRegistered();
+            return state;
+        } catch (Throwable t) {
+            if (migrates) {
+                paged.accessFailed(t); // rows may have been migrated, and others not
+            }
+            throw t;
+        }
     }
 
     @Override

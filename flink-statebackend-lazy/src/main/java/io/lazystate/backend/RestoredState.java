@@ -156,7 +156,12 @@ final class RestoredState {
             metrics.prewarm(PrewarmStatus.SKIPPED);
         } else if (settings.hydrationEnabled()) {
             metrics.prewarm(PrewarmStatus.PENDING);
-            threads.start("lazy-state-hydrator", this::prewarm);
+            try {
+                threads.start("lazy-state-hydrator", this::prewarm);
+            } catch (LazyStateException e) { // no thread
+                metrics.prewarm(PrewarmStatus.FAILED);
+                LOG.warn("{} is not hydrated; state that is cold stays readable", operator, e);
+            }
         }
     }
 

@@ -42,10 +42,17 @@ final class EdgeWriter implements Closeable {
     private long queuedBytes;
     private boolean closed;
 
-    EdgeWriter(Target target) {
+    /**
+     * @throws IOException if no thread can be made
+     */
+    EdgeWriter(Target target) throws IOException {
         this.target = target;
         thread.setDaemon(true);
-        thread.start();
+        try {
+            thread.start();
+        } catch (OutOfMemoryError e) {
+            throw new IOException("no thread can be made: " + e, e);
+        }
     }
 
     /** Has an entry written, if there is room in the queue. */

@@ -7,7 +7,7 @@ import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
 
-/** Loads that were asked for and are on their way. Threads: any may wait. */
+/** Loads that were asked for and are on their way. Threads: the task's waits. */
 @Internal
 public final class Arrival {
     private final List<? extends CompletableFuture<?>> wave;
@@ -22,18 +22,18 @@ public final class Arrival {
      * @throws LazyStateException as of the reads
      */
     public void await() {
-        wave.forEach(Futures::await);
+        wave.forEach(Futures::awaitUninterruptibly);
     }
 
     /**
      * Waits until everything is here or has failed, for as long as there is time.
      *
      * @return false if time ran out
-     * @throws LazyStateException CLOSED if interrupted
      */
     public boolean awaitDone(LongSupplier nanosLeft) {
         for (CompletableFuture<?> one : wave) {
-            if (!Futures.awaitDone(one, Math.max(0, nanosLeft.getAsLong()))) {
+            if (!Futures.awaitDoneUninterruptibly(
+                    one, Math.max(0, nanosLeft.getAsLong()))) {
                 return false;
             }
         }

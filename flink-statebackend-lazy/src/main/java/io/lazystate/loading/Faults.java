@@ -1,7 +1,11 @@
 package io.lazystate.loading;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * Waits for pages and page indexes: faults, if it is the task that waits.
@@ -18,25 +22,43 @@ final class Faults {
         this.metrics = metrics;
     }
 
-    /** A wait for what is fetched for the given cause. */
-    interface Wait<T> {
-        T under(LoadCause cause);
+    /** Starts to fetch for the given cause. */
+    interface Start<T> {
+        List<CompletableFuture<T>> under(LoadCause cause);
     }
 
-    /** Lets the caller wait. */
-    <T> T await(Wait<T> wait) {
+    /**
+     * Lets the caller wait for results.
+     *
+     * @throws LazyStateException as of the work; CLOSED if interrupted, unless it is the task that
+     *     waits: see {@link Futures#awaitUninterruptibly}
+     */
+    <T> List<T> await(Start<T> start) {
         if (Thread.currentThread() != taskThread) {
-            return wait.under(LoadCause.SNAPSHOT);
+            return results(start.under(LoadCause.SNAPSHOT));
         }
         metrics.faults().increment();
         waits.begin();
-        long start = System.nanoTime();
+        long begin = System.nanoTime();
         try {
-            return wait.under(LoadCause.DEMAND);
+            return results(start.under(LoadCause.DEMAND));
         } finally {
-            metrics.waited(System.nanoTime() - start);
+            metrics.waited(System.nanoTime() - begin);
             waits.end();
         }
+    }
+
+    private <T> List<T> results(List<CompletableFuture<T>> wave) {
+        List<T> results = new ArrayList<>(wave.size());
+        wave.forEach(one -> results.add(result(one)));
+        return results;
+    }
+
+    /** As above, for a wait that does not count. */
+    <T> T result(CompletableFuture<T> future) {
+        return Thread.currentThread() == taskThread
+                ? Futures.awaitUninterruptibly(future)
+                : Futures.await(future);
     }
 
     /** Those of the task that are under way. */

@@ -70,9 +70,14 @@ final class Fetch {
         return done.isDone();
     }
 
-    /** Waits for some time; returns whether it is done. */
+    /** Waits for some time; returns whether it is done. CLOSED if interrupted. */
     boolean awaitDone(long nanos) {
         return Futures.awaitDone(done, nanos);
+    }
+
+    /** As above, for the task's thread: see {@link Futures#awaitUninterruptibly}. */
+    boolean awaitDoneUninterruptibly(long nanos) {
+        return Futures.awaitDoneUninterruptibly(done, nanos);
     }
 
     /** One of each extent, in order; CLOSED if interrupted. */
@@ -131,8 +136,8 @@ final class Fetch {
         }
 
         @Override
-        public void dropped() {
-            result.completeExceptionally(Futures.stopped(null));
+        public void dropped(LazyStateException why) {
+            result.completeExceptionally(why);
         }
 
         private void fetch() {

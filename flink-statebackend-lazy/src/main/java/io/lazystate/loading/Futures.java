@@ -28,10 +28,22 @@ public final class Futures {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw stopped(e);
+        } catch (CancellationException e) {
+            throw stopped(e);
         } catch (ExecutionException e) {
             ExceptionUtils.rethrow(e.getCause());
             throw new AssertionError("unreachable", e);
         }
+    }
+
+    /**
+     * As above, for the thread of a task, which an interrupt does not stop: code of the job may
+     * have left the flag set, and RocksDB does not ask for it. A task that is cancelled gets CLOSED
+     * since its loader is closed, which answers every request.
+     */
+    public static <T extends @Nullable Object> T awaitUninterruptibly(Future<T> future) {
+        boolean unused = awaitDoneUninterruptibly(future, Long.MAX_VALUE);
+        return await(future); // an interrupt is no reason not to take a result that is here
     }
 
     /**
@@ -52,6 +64,41 @@ public final class Futures {
         } catch (ExecutionException | CancellationException e) {
             return true;
         }
+    }
+
+    /** As above, for the thread of a task; see {@link #awaitUninterruptibly}. */
+    public static boolean awaitDoneUninterruptibly(Future<?> future, long nanos) {
+        boolean interrupted = false;
+        long start = System.nanoTime();
+        try {
+            while (true) {
+                try {
+                    future.get(nanos - (System.nanoTime() - start), TimeUnit.NANOSECONDS);
+                    return true;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                } catch (TimeoutException e) {
+                    return false;
+                } catch (ExecutionException | CancellationException e) {
+                    return true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** What whoever waits for work gets for which no thread can be made. */
+    public static LazyStateException noThread(Throwable cause) {
+        return new LazyStateException(
+                Kind.UNAVAILABLE,
+                Where.NOWHERE,
+                "No thread can be made to load state: "
+                        + cause
+                        + "; raise the limit of threads of the TaskManager's user or container",
+                cause);
     }
 
     /** What whoever waits for loading gets when it is stopped. */

@@ -1,5 +1,6 @@
 package io.lazystate.loading;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.metrics.LoadCause;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Future;
@@ -17,41 +18,42 @@ import org.apache.flink.annotation.Internal;
 @FunctionalInterface
 public interface LoadExecutor {
     /**
-     * Work that waits for the store. Exactly one of its methods is called, unless it is rejected.
+     * Work that waits for the store. Whoever waits for it is answered in any case, unless it is
+     * rejected.
      */
     interface Request {
         /** Does the work; reports its errors itself. */
         void run();
 
-        /** Called in place of {@link #run} if the executor closes before. */
-        void dropped();
+        /**
+         * Answers with an error, at once: {@link #run} is not called, or the executor closes and
+         * nobody shall wait for its end. What has been answered before stays as it is.
+         */
+        void dropped(LazyStateException why);
     }
 
     /**
      * Runs a request some time later.
      *
      * @param bytes that it fetches, as far as that is known
-     * @throws RejectedExecutionException if this is closed
+     * @throws RejectedExecutionException if this is closed; nothing else
      */
     void execute(LoadCause cause, long bytes, Request request);
 
-    /** As above, for work with a result; it is cancelled if the executor closes before. */
+    /** As above, for work with a result. */
     default <T> Future<T> submit(LoadCause cause, long bytes, Callable<T> work) {
-        FutureTask<T> task = new FutureTask<>(work);
-        execute(
-                cause,
-                bytes,
-                new Request() {
-                    @Override
-                    public void run() {
-                        task.run();
-                    }
+        class Task extends FutureTask<T> implements Request {
+            Task() {
+                super(work);
+            }
 
-                    @Override
-                    public void dropped() {
-                        task.cancel(false);
-                    }
-                });
+            @Override
+            public void dropped(LazyStateException why) {
+                setException(why);
+            }
+        }
+        Task task = new Task();
+        execute(cause, bytes, task);
         return task;
     }
 }

@@ -66,6 +66,21 @@ final class LoadQueues {
         }
     }
 
+    /** Undoes {@link #remove}: it is what {@link #peek} returns again. */
+    void putBack(Queued first) {
+        Deque<Line> ofCause = lines(first.cause());
+        Line line = new Line(first.client(), new ArrayDeque<>());
+        for (Iterator<Line> all = ofCause.iterator(); all.hasNext(); ) {
+            Line other = all.next();
+            if (other.client() == first.client()) {
+                all.remove();
+                line = other;
+            }
+        }
+        line.requests().addFirst(first);
+        ofCause.addFirst(line);
+    }
+
     /** Removes all of a client. */
     List<Queued> removeAll(Object client) {
         List<Queued> removed = new ArrayList<>();

@@ -3,6 +3,7 @@ package io.lazystate.loading;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 final class LoaderPool {
     private static final long IDLE_SECONDS = 10;
 
+    private final ThreadFactory factory;
     private final Set<Thread> threads = new HashSet<>();
     private int made;
     private final ThreadPoolExecutor pool =
@@ -27,15 +29,28 @@ final class LoaderPool {
                     new SynchronousQueue<>(),
                     this::thread);
 
+    /**
+     * @param factory usually {@code Thread::new}
+     */
+    LoaderPool(ThreadFactory factory) {
+        this.factory = factory;
+    }
+
     private synchronized Thread thread(Runnable work) {
-        Thread thread = new Thread(work, "lazy-state-loader-" + ++made);
+        Thread thread = factory.newThread(work);
+        thread.setName("lazy-state-loader-" + ++made);
         thread.setDaemon(true);
         thread.setContextClassLoader(LoaderPool.class.getClassLoader());
-        threads.removeIf(old -> old.getState() == Thread.State.TERMINATED);
+        threads.removeIf(old -> !old.isAlive()); // those that ended, or could not be started
         threads.add(thread);
         return thread;
     }
 
+    /**
+     * Runs work at once.
+     *
+     * @throws OutOfMemoryError if the machine gives no more threads
+     */
     void execute(Runnable work) {
         pool.execute(work);
     }

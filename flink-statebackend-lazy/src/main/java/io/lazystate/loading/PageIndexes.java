@@ -44,11 +44,7 @@ public final class PageIndexes {
     public void requirePageTables(Collection<Run> runs) {
         for (Run run : runs) {
             if (run.pageTable() == null) {
-                faults.await(
-                        cause -> {
-                            fetchPageTables(runs, cause).forEach(Futures::await);
-                            return runs;
-                        });
+                List<PageTable> unused = faults.await(cause -> fetchPageTables(runs, cause));
                 return;
             }
         }
@@ -63,11 +59,10 @@ public final class PageIndexes {
      * As above, for whoever else waits.
      *
      * @throws LazyStateException UNAVAILABLE, CORRUPT (names object and range), CLOSED
-     *     (interrupted)
      */
     public PageTable pageTable(Run run, LoadCause cause) {
         PageTable table = run.pageTable();
-        return table != null ? table : Futures.await(fetchPageTable(run, cause));
+        return table != null ? table : faults.result(fetchPageTable(run, cause));
     }
 
     /**

@@ -94,7 +94,6 @@ public final class PageLoader {
      * Returns the pages asked for, in order; the caller waits for those that are not cached.
      *
      * @throws LazyStateException UNAVAILABLE, CORRUPT (names object and range), CLOSED
-     *     (interrupted)
      */
     public Page[] demand(List<PageId> ids) {
         Page[] found = new Page[ids.size()];
@@ -110,20 +109,22 @@ public final class PageLoader {
         if (missing.isEmpty()) {
             return found;
         }
-        return faults.await(
-                cause -> {
-                    List<CompletableFuture<Page>> wave = new ArrayList<>(missing.size());
-                    missing.forEach(id -> wave.add(fetch(id, 1, cause)));
-                    indexes.fetchFilters(ids, cause);
-                    int next = 0;
-                    for (int i = 0; i < found.length; i++) {
-                        if (found[i] == null) {
-                            found[i] = Futures.await(wave.get(next++));
-                            cache.get(ids.get(i)); // if it was predicted, it was used
-                        }
-                    }
-                    return found;
-                });
+        List<Page> fetched =
+                faults.await(
+                        cause -> {
+                            List<CompletableFuture<Page>> wave = new ArrayList<>(missing.size());
+                            missing.forEach(id -> wave.add(fetch(id, 1, cause)));
+                            indexes.fetchFilters(ids, cause);
+                            return wave;
+                        });
+        int next = 0;
+        for (int i = 0; i < found.length; i++) {
+            if (found[i] == null) {
+                found[i] = fetched.get(next++);
+                cache.get(ids.get(i)); // if it was predicted, it was used
+            }
+        }
+        return found;
     }
 
     /**
@@ -139,7 +140,7 @@ public final class PageLoader {
         if (cached != null) {
             return cached;
         }
-        Page fetched = faults.await(cause -> Futures.await(fetch(id, ahead, cause)));
+        Page fetched = faults.await(cause -> List.of(fetch(id, ahead, cause))).get(0);
         cache.get(id);
         return fetched;
     }

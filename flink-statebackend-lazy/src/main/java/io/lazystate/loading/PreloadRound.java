@@ -32,7 +32,7 @@ final class PreloadRound implements HydrationRound {
 
     @Override
     public boolean awaitDone(Fetch fetch) {
-        boolean done = fetch.awaitDone(Math.max(0, nanosLeft()));
+        boolean done = fetch.awaitDoneUninterruptibly(Math.max(0, nanosLeft()));
         expired |= !done;
         return done;
     }

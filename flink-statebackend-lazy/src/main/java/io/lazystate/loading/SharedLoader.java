@@ -1,13 +1,18 @@
 package io.lazystate.loading;
 
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.loading.LoadQueues.Queued;
 import io.lazystate.metrics.LoadCause;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
@@ -20,8 +25,9 @@ import org.slf4j.LoggerFactory;
  * <p>Requests run by urgency, and among equally urgent ones the clients take turns. Bounds: as many
  * requests run at once as the client asks for that asks for most; those that no task waits for take
  * half of that, and together have at most {@link #MAX_BACKGROUND_BYTES} on their way, or are a
- * single one. So what a task waits for never waits for them. Idle threads end after a while, and
- * all of them with the last client. Threads: any.
+ * single one. So what a task waits for never waits for them. If no thread can be made, what no task
+ * waits for has its turn when one that runs ends; everything else is dropped. Idle threads end
+ * after a while, and all of them with the last client. Threads: any.
  */
 @Internal
 public final class SharedLoader {
@@ -33,9 +39,10 @@ public final class SharedLoader {
     private static final long CLOSE_SECONDS = 30;
 
     /** That of this process: a class loader with classes of ours of its own has one of its own. */
-    private static final SharedLoader OF_PROCESS = new SharedLoader(MAX_BACKGROUND_BYTES);
+    private static final SharedLoader OF_PROCESS = new SharedLoader(MAX_BACKGROUND_BYTES, Thread::new);
 
     private final long maxBackgroundBytes;
+    private final ThreadFactory factory;
     private final Set<Client> clients = new HashSet<>();
     private final LoadQueues queues = new LoadQueues();
 
@@ -47,8 +54,12 @@ public final class SharedLoader {
     private int threads;
     private @Nullable LoaderPool pool;
 
-    SharedLoader(long maxBackgroundBytes) {
+    /**
+     * @param factory usually {@code Thread::new}
+     */
+    SharedLoader(long maxBackgroundBytes, ThreadFactory factory) {
         this.maxBackgroundBytes = maxBackgroundBytes;
+        this.factory = factory;
     }
 
     /** The one that all backends of this process share. */
@@ -86,8 +97,9 @@ public final class SharedLoader {
         }
 
         /**
-         * Drops the requests that wait, interrupts those that run, and waits for these to end, and
-         * for the threads if no other client uses them. Others go on. Closing twice does nothing.
+         * Drops the requests that wait, and those that run, which it interrupts; then waits for
+         * these to end, and for the threads if no other client uses them. Others go on. Closing
+         * twice does nothing.
          */
         @Override
         public void close() {
@@ -96,27 +108,56 @@ public final class SharedLoader {
     }
 
     private void enqueue(Queued queued) {
+        List<Unstarted> unstarted;
         synchronized (this) {
             if (!clients.contains((Client) queued.client())) {
                 throw new RejectedExecutionException("The loader of this backend is closed");
             }
             queues.add(queued);
-            startWhatMay();
+            unstarted = startWhatMay();
+        }
+        unstarted.forEach(Unstarted::drop);
+    }
+
+    /** A request for which no thread could be made. */
+    private record Unstarted(Queued queued, Throwable why) {
+        /** Not under the loader's lock: it goes on in the code of whoever waits. */
+        void drop() {
+            SharedLoader.drop(queued, Futures.noThread(why));
         }
     }
 
-    /** Hands requests to threads for as long as the bounds allow. */
-    private void startWhatMay() {
+    /**
+     * Hands requests to threads for as long as the bounds allow.
+     *
+     * @return those that get none and must not wait; the caller drops them
+     */
+    private List<Unstarted> startWhatMay() {
+        List<Unstarted> unstarted = new ArrayList<>(0);
         for (Queued next = takeNext(); next != null; next = takeNext()) {
             Queued first = next;
-            LoaderPool executor = pool == null ? new LoaderPool() : pool;
-            pool = executor;
             try {
+                LoaderPool executor = pool == null ? new LoaderPool(factory) : pool;
+                pool = executor;
                 executor.execute(() -> work(first, executor));
-            } catch (Throwable t) { // no thread could be made
+            } catch (Throwable t) {
                 finished(first);
-                throw t;
+                // Those that run may wait for one that a task waits for too, but for no other.
+                if (isBackground(first) && !running.isEmpty()) {
+                    queues.putBack(first);
+                    return unstarted;
+                }
+                unstarted.add(new Unstarted(first, t));
             }
+        }
+        return unstarted;
+    }
+
+    private static void drop(Queued queued, LazyStateException why) {
+        try {
+            queued.request().dropped(why);
+        } catch (Throwable t) {
+            LOG.error("Somebody who waits for the checkpoint store could not be told", t);
         }
     }
 
@@ -135,8 +176,8 @@ public final class SharedLoader {
             backgroundRunning++;
             backgroundBytes += next.bytes();
         }
-        queues.remove(next);
         running.put(next, Optional.empty());
+        queues.remove(next);
         return next;
     }
 
@@ -159,19 +200,30 @@ public final class SharedLoader {
                 if (open) {
                     current.request().run();
                 } else {
-                    current.request().dropped();
+                    drop(current, Futures.stopped(null));
                 }
             } catch (Throwable t) {
+                drop(current, failed(t));
                 LOG.error("A request to the checkpoint store failed without telling anybody", t);
             }
+            List<Unstarted> unstarted;
             synchronized (this) {
                 finished(current);
                 // It was meant for the request that has ended: whoever interrupts holds the lock.
                 Thread.interrupted();
                 current = mine == pool ? takeNext() : null;
-                startWhatMay();
+                unstarted = startWhatMay();
             }
+            unstarted.forEach(Unstarted::drop);
         }
+    }
+
+    private static LazyStateException failed(Throwable t) {
+        return new LazyStateException(
+                Kind.INTERNAL,
+                Where.NOWHERE,
+                "A request to the checkpoint store failed: " + t + "; report this",
+                t);
     }
 
     private void finished(Queued queued) {
@@ -185,6 +237,7 @@ public final class SharedLoader {
 
     private void close(Client client) {
         List<Queued> dropped;
+        List<Unstarted> unstarted = List.of();
         @Nullable LoaderPool unused = null;
         synchronized (this) {
             if (!clients.remove(client)) {
@@ -196,16 +249,19 @@ public final class SharedLoader {
                     (queued, thread) -> {
                         if (queued.client() == client) {
                             thread.ifPresent(Thread::interrupt);
+                            dropped.add(queued);
                         }
                     });
             if (running.keySet().stream().allMatch(queued -> queued.client() == client)) {
                 // Nobody else uses the threads now; whoever wants to later finds new ones.
                 unused = pool;
                 pool = null;
-                startWhatMay();
+                unstarted = startWhatMay();
             }
         }
-        dropped.forEach(queued -> queued.request().dropped());
+        // Whoever waits is told now: a read of the store may take its time to be interrupted.
+        dropped.forEach(queued -> drop(queued, Futures.stopped(null)));
+        unstarted.forEach(Unstarted::drop);
         boolean interrupted = Thread.interrupted();
         try {
             boolean requestsEnded = awaitEnd(client);

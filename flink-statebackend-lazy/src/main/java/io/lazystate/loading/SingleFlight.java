@@ -1,5 +1,6 @@
 package io.lazystate.loading;
 
+import io.lazystate.error.LazyStateException;
 import io.lazystate.loading.LoadExecutor.Request;
 import io.lazystate.metrics.LoadCause;
 import java.util.ArrayList;
@@ -58,11 +59,7 @@ final class SingleFlight<K, V> {
         Flight mine = new Flight(keys, cause, bytes, work);
         Seat<K, V> other = underWay.putIfAbsent(keys.get(0), mine.seats.get(0));
         if (other == null) {
-            for (int i = 1; i < keys.size(); i++) {
-                underWay.putIfAbsent(keys.get(i), mine.seats.get(i));
-            }
-            pending.add(keys.size());
-            submit(mine, cause);
+            mine.begin();
             return mine.seats.get(0).result;
         }
         if (other.flight.promote(cause)) {
@@ -76,11 +73,14 @@ final class SingleFlight<K, V> {
         return underWay.containsKey(key);
     }
 
+    /** Whatever comes of it, whoever waits is answered: others may have joined meanwhile. */
     private void submit(SingleFlight<K, V>.Flight flight, LoadCause cause) {
         try {
             executor.execute(cause, flight.bytes, flight);
         } catch (RejectedExecutionException e) {
-            flight.dropped();
+            flight.fail(Futures.stopped(e));
+        } catch (Throwable t) {
+            flight.fail(t);
         }
     }
 
@@ -94,13 +94,17 @@ final class SingleFlight<K, V> {
         }
     }
 
-    /** May be in the executor's queues several times, once for each cause; runs once. */
+    /**
+     * May be in the executor's queues several times, once for each cause; runs once, and is
+     * answered once.
+     */
     private final class Flight implements Request {
         private final List<K> keys;
         private final List<Seat<K, V>> seats;
         private final long bytes;
         private final Function<LoadCause, List<V>> work;
         private final AtomicBoolean started = new AtomicBoolean();
+        private final AtomicBoolean answered = new AtomicBoolean();
         private LoadCause cause;
 
         Flight(List<K> keys, LoadCause cause, long bytes, Function<LoadCause, List<V>> work) {
@@ -110,6 +114,19 @@ final class SingleFlight<K, V> {
             this.cause = cause;
             this.bytes = bytes;
             this.work = work;
+        }
+
+        /** Takes the other seats, as far as they are free, and asks for a turn. */
+        void begin() {
+            pending.add(keys.size());
+            for (int i = 1; i < keys.size(); i++) {
+                underWay.putIfAbsent(keys.get(i), seats.get(i));
+            }
+            if (answered.get()) { // whoever joined has got it a turn, and it has left before
+                removeSeats();
+            } else {
+                submit(this, cause());
+            }
         }
 
         synchronized boolean promote(LoadCause to) {
@@ -126,11 +143,11 @@ final class SingleFlight<K, V> {
 
         @Override
         public void run() {
-            if (started.compareAndSet(false, true)) {
+            if (started.compareAndSet(false, true) && !answered.get()) {
                 try {
                     List<V> values = work.apply(cause());
                     leave();
-                    for (int i = 0; i < values.size(); i++) {
+                    for (int i = 0; i < seats.size(); i++) {
                         seats.get(i).result.complete(values.get(i));
                     }
                 } catch (Throwable t) {
@@ -140,10 +157,8 @@ final class SingleFlight<K, V> {
         }
 
         @Override
-        public void dropped() {
-            if (started.compareAndSet(false, true)) {
-                fail(Futures.stopped(null));
-            }
+        public void dropped(LazyStateException why) {
+            fail(why);
         }
 
         private void fail(Throwable t) {
@@ -153,7 +168,13 @@ final class SingleFlight<K, V> {
 
         /** From now on the same is asked for again. */
         private void leave() {
-            pending.add(-keys.size());
+            if (answered.compareAndSet(false, true)) {
+                pending.add(-keys.size());
+                removeSeats();
+            }
+        }
+
+        private void removeSeats() {
             for (int i = 0; i < keys.size(); i++) {
                 underWay.remove(keys.get(i), seats.get(i));
             }

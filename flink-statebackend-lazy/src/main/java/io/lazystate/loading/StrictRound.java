@@ -3,7 +3,7 @@ package io.lazystate.loading;
 import io.lazystate.error.LazyStateException;
 import java.util.function.BooleanSupplier;
 
-/** Loading that ends with the first error. Threads: the caller's. */
+/** Loading that ends with the first error. Threads: the task's. */
 final class StrictRound implements HydrationRound {
     private final BooleanSupplier goOn;
 
@@ -21,7 +21,7 @@ final class StrictRound implements HydrationRound {
 
     @Override
     public boolean awaitDone(Fetch fetch) {
-        return fetch.awaitDone(Long.MAX_VALUE);
+        return fetch.awaitDoneUninterruptibly(Long.MAX_VALUE);
     }
 
     @Override

@@ -16,6 +16,11 @@ final class Errands {
         due = true;
     }
 
+    /** Has every access ask from now on, whatever there is to do. */
+    void stayDue() {
+        due = true;
+    }
+
     boolean areDue() {
         return due;
     }

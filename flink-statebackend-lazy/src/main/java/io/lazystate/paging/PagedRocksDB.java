@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * <p>Overrides the calls through which Flink reaches the database; every other one that could miss
  * a cold row or an unlogged write throws. Threads: the task thread, which is the one that builds
  * it, writes and makes linked extents resident, at its next call; others may read. Ownership: owns
- * the opened database. Errors: LazyStateException names state, object and remedy.
+ * the opened database. Errors: LazyStateException names state, object and remedy; after the first
+ * one in an access of the task every access is refused, see {@link FirstFailure}.
  */
 @Internal
 public final class PagedRocksDB extends GuardedRocksDB {
@@ -62,6 +63,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final Residency residency;
     private final Errands errands;
     private final RowMoves moves = new RowMoves();
+    private final FirstFailure failure;
     private final Checkpoints checkpoints;
     private final LocalSpace space;
     private boolean unused = true;
@@ -82,6 +84,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.residency =
                 new Residency(states, overlay, pins, moves, captures, context, readOptions);
         this.errands = residency.errands();
+        this.failure = new FirstFailure(context.failTask(), errands::stayDue);
         this.linker =
                 new Linker(
                         opened,
@@ -105,20 +108,26 @@ public final class PagedRocksDB extends GuardedRocksDB {
     @Override
     public ColumnFamilyHandle createColumnFamily(ColumnFamilyDescriptor descriptor)
             throws RocksDBException {
-        String name = new String(descriptor.getName(), StandardCharsets.UTF_8);
-        if (descriptor.getOptions().compactionStyle() != CompactionStyle.LEVEL) {
-            throw new LazyStateException(
-                    Kind.INVALID,
-                    Where.state(name),
-                    "The compaction style is "
-                            + descriptor.getOptions().compactionStyle()
-                            + ", but files can be linked below the others only with LEVEL; set"
-                            + " state.backend.rocksdb.compaction.style to LEVEL",
-                    null);
+        try {
+            settle();
+            String name = new String(descriptor.getName(), StandardCharsets.UTF_8);
+            if (descriptor.getOptions().compactionStyle() != CompactionStyle.LEVEL) {
+                throw new LazyStateException(
+                        Kind.INVALID,
+                        Where.state(name),
+                        "The compaction style is "
+                                + descriptor.getOptions().compactionStyle()
+                                + ", but files can be linked below the others only with LEVEL; set"
+                                + " state.backend.rocksdb.compaction.style to LEVEL",
+                        null);
+            }
+            ColumnFamilyHandle family = raw.createColumnFamily(descriptor);
+            register(family, name);
+            return family;
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
-        ColumnFamilyHandle family = raw.createColumnFamily(descriptor);
-        register(family, name);
-        return family;
     }
 
     /**
@@ -150,31 +159,41 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     @Override
     public void dropColumnFamily(ColumnFamilyHandle family) throws RocksDBException {
-        settle();
-        PagedState state = states.of(family);
-        linker.drop(state);
-        overlay.drop(state);
-        state.close();
+        try {
+            settle();
+            PagedState state = states.of(family);
+            linker.drop(state);
+            overlay.drop(state);
+            state.close();
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
+        }
     }
 
     // ------------------------------------------------------------------ reads
 
     @Override
     public byte @Nullable [] get(ColumnFamilyHandle family, byte[] key) throws RocksDBException {
-        use();
-        PagedState state = states.of(family);
-        if (Thread.currentThread() == taskThread && hotKeys.noteRead()) {
-            outOfLine.sample(state, key);
-        }
-        while (true) {
-            long stamp = moves.stamp();
-            ExtentMap map = state.map();
-            byte[] value =
-                    map.allResident() ? raw.get(family, key) : outOfLine.get(state, map, key);
-            if (moves.stayed(stamp)) {
-                return value;
+        try {
+            use();
+            PagedState state = states.of(family);
+            if (Thread.currentThread() == taskThread && hotKeys.noteRead()) {
+                outOfLine.sample(state, key);
             }
-            Thread.onSpinWait();
+            while (true) {
+                long stamp = moves.stamp();
+                ExtentMap map = state.map();
+                byte[] value =
+                        map.allResident() ? raw.get(family, key) : outOfLine.get(state, map, key);
+                if (moves.stayed(stamp)) {
+                    return value;
+                }
+                Thread.onSpinWait();
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
@@ -196,20 +215,26 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     @Override
     public RocksIterator newIterator(ColumnFamilyHandle family, ReadOptions options) {
-        settle();
-        PagedState state = states.of(family);
         Snapshot snapshot = options.snapshot();
         if (snapshot != null) {
+            PagedState state = states.of(family);
             return reader.iterator(state, captures.mapOf(state, snapshot), options);
         }
-        while (true) { // extent map and overlay have to be of one moment
-            long stamp = moves.stamp();
-            RocksIterator iterator = reader.iterator(state, state.map(), options);
-            if (moves.stayed(stamp)) {
-                return iterator;
+        try {
+            settle();
+            PagedState state = states.of(family);
+            while (true) { // extent map and overlay have to be of one moment
+                long stamp = moves.stamp();
+                RocksIterator rows = reader.iterator(state, state.map(), options);
+                if (moves.stayed(stamp)) {
+                    return new TaskIterator(this, rows, failure);
+                }
+                rows.close();
+                Thread.onSpinWait();
             }
-            iterator.close();
-            Thread.onSpinWait();
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
@@ -232,41 +257,56 @@ public final class PagedRocksDB extends GuardedRocksDB {
     @Override
     public void put(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] value)
             throws RocksDBException {
-        PagedState state = written(family, key);
-        if (state.map().allResident()) {
-            raw.put(family, options, key, value);
-        } else {
-            outOfLine.put(state, options, key, value);
+        try {
+            PagedState state = written(family, key);
+            if (state.map().allResident()) {
+                raw.put(family, options, key, value);
+            } else {
+                outOfLine.put(state, options, key, value);
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
     @Override
     public void delete(ColumnFamilyHandle family, WriteOptions options, byte[] key)
             throws RocksDBException {
-        PagedState state = written(family, key);
-        if (state.map().allResident()) {
-            raw.delete(family, options, key);
-        } else {
-            outOfLine.delete(state, options, key);
+        try {
+            PagedState state = written(family, key);
+            if (state.map().allResident()) {
+                raw.delete(family, options, key);
+            } else {
+                outOfLine.delete(state, options, key);
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
     @Override
     public void merge(ColumnFamilyHandle family, WriteOptions options, byte[] key, byte[] operand)
             throws RocksDBException {
-        use();
-        space.holdBack();
-        PagedState state = states.of(family);
-        ExtentMap map = state.map();
-        if (map.isResident(key)) {
-            state.log(key);
-            raw.merge(family, options, key, operand);
-        } else {
-            // First the read, which may fail: then nothing has changed, and nothing is logged.
-            byte[] value = reader.get(state, map, key, null);
-            state.log(key);
-            context.metrics().coldWrites().increment();
-            overlay.put(state, options, key, StringAppend.append(value, operand));
+        try {
+            use();
+            space.holdBack();
+            PagedState state = states.of(family);
+            ExtentMap map = state.map();
+            if (map.isResident(key)) {
+                state.log(key);
+                raw.merge(family, options, key, operand);
+            } else {
+                // First the read, which may fail: then nothing has changed, and nothing is logged.
+                byte[] value = reader.get(state, map, key, null);
+                state.log(key);
+                context.metrics().coldWrites().increment();
+                overlay.put(state, options, key, StringAppend.append(value, operand));
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
@@ -276,29 +316,34 @@ public final class PagedRocksDB extends GuardedRocksDB {
      */
     @Override
     public void write(WriteOptions options, WriteBatch batch) throws RocksDBException {
-        settle();
-        if (batch.count() == 0) {
-            return;
-        }
-        space.holdBack();
-        byte[] data = batch.data();
-        if (states.allResident()) {
-            WriteBatchReader.read(data, new BatchLog(states));
-            raw.write(options, batch);
-            return;
-        }
-        try (WriteBatch rerouted = new WriteBatch(data.length)) {
-            WriteBatchReader.read(
-                    data,
-                    new BatchRouter(
-                            rerouted,
-                            states,
-                            overlay,
-                            reader,
-                            context.metrics(),
-                            batch.hasMerge()));
-            WriteBatchReader.read(data, new BatchLog(states));
-            raw.write(options, rerouted);
+        try {
+            settle();
+            if (batch.count() == 0) {
+                return;
+            }
+            space.holdBack();
+            byte[] data = batch.data();
+            if (states.allResident()) {
+                WriteBatchReader.read(data, new BatchLog(states));
+                raw.write(options, batch);
+                return;
+            }
+            try (WriteBatch rerouted = new WriteBatch(data.length)) {
+                WriteBatchReader.read(
+                        data,
+                        new BatchRouter(
+                                rerouted,
+                                states,
+                                overlay,
+                                reader,
+                                context.metrics(),
+                                batch.hasMerge()));
+                WriteBatchReader.read(data, new BatchLog(states));
+                raw.write(options, rerouted);
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 
@@ -314,11 +359,16 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     @Override
     public Snapshot getSnapshot() {
-        settle();
-        linker.tidy();
-        Snapshot snapshot = raw.getSnapshot();
-        captures.add(snapshot, states.all());
-        return snapshot;
+        try {
+            settle();
+            linker.tidy();
+            Snapshot snapshot = raw.getSnapshot();
+            captures.add(snapshot, states.all());
+            return snapshot;
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
+        }
     }
 
     @Override
@@ -369,12 +419,31 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     /**
      * Makes extents that were linked meanwhile resident, and does what it was asked to; nothing if
-     * not in the task thread.
+     * not in the task thread. Refuses if an access has failed.
      */
     public void settle() {
-        if (errands.areDue() && Thread.currentThread() == taskThread) {
-            errands.run();
+        if (errands.areDue()) {
+            attend();
         }
+    }
+
+    private void attend() {
+        failure.refuse();
+        if (Thread.currentThread() == taskThread) {
+            try {
+                errands.run();
+            } catch (Throwable t) {
+                failure.note(t);
+                throw t;
+            }
+        }
+    }
+
+    /**
+     * Notes that an access of the task failed that has not come, or not whole, to this database.
+     */
+    public void accessFailed(Throwable cause) {
+        failure.note(cause);
     }
 
     /** Has something done by the task thread at its next access. */
@@ -399,17 +468,22 @@ public final class PagedRocksDB extends GuardedRocksDB {
 
     @Override
     protected void requireResident(String method) {
-        settle();
-        if (!states.allResident() || !captures.allResident()) {
-            throw new LazyStateException(
-                    Kind.INTERNAL,
-                    Where.NOWHERE,
-                    "RocksDB."
-                            + method
-                            + " was called while extents are cold, now or in a snapshot, and does not"
-                            + " see them; use get"
-                            + " or newIterator with a column family",
-                    null);
+        try {
+            settle();
+            if (!states.allResident() || !captures.allResident()) {
+                throw new LazyStateException(
+                        Kind.INTERNAL,
+                        Where.NOWHERE,
+                        "RocksDB."
+                                + method
+                                + " was called while extents are cold, now or in a snapshot, and does not"
+                                + " see them; use get"
+                                + " or newIterator with a column family",
+                        null);
+            }
+        } catch (Throwable t) {
+            failure.note(t);
+            throw t;
         }
     }
 

@@ -6,16 +6,13 @@ import io.lazystate.manifest.StateLayout;
 import io.lazystate.paging.ExtentState.Phase;
 import io.lazystate.run.Run;
 import io.lazystate.store.StoredObject;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.jspecify.annotations.Nullable;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 
@@ -29,9 +26,6 @@ import org.rocksdb.RocksDBException;
  * task thread; others where it is said. Cost: evicting moves no row.
  */
 final class Residency {
-    /** Rows that are in the main column family, and that the overlay is to forget. */
-    private record Arrived(PagedState state, byte[] lower, byte @Nullable [] upper) {}
-
     private final StateRegistry states;
     private final Overlay overlay;
     private final Pins pins;
@@ -40,7 +34,6 @@ final class Residency {
     private final PagingContext context;
     private final ReadOptions readOptions;
     private final Errands errands;
-    private final Deque<Arrived> arrived = new ArrayDeque<>();
 
     private volatile long adopted;
 
@@ -78,17 +71,8 @@ final class Residency {
     }
 
     private void takeInLinked() {
-        boolean done = false;
-        try {
-            forgetArrived();
-            for (PagedState state : states.all()) {
-                takeIn(state, state.map().in(Phase.LINKED));
-            }
-            done = true;
-        } finally {
-            if (!done) {
-                linked(); // it goes on from there
-            }
+        for (PagedState state : states.all()) {
+            takeIn(state, state.map().in(Phase.LINKED));
         }
         if (states.allResident()) {
             context.loader().dropCache();
@@ -97,7 +81,7 @@ final class Residency {
 
     /**
      * Makes extents resident: copies the overlay's rows over theirs, marks them, then has the
-     * overlay forget them. Wherever it fails, what is read is right.
+     * overlay forget them. Wherever it fails, what other threads read is right.
      *
      * @param extents that are linked, or leave
      */
@@ -111,9 +95,8 @@ final class Residency {
                     move -> {
                         overlay.copy(state, extent.lower(), extent.upper(), readOptions);
                         state.extents().arrive(move, index);
-                        arrived.add(new Arrived(state, extent.lower(), extent.upper()));
                         forgetHot(state, extent);
-                        forgetArrived();
+                        overlay.forget(state, extent.lower(), extent.upper(), readOptions);
                     });
         } catch (RocksDBException e) {
             throw Natives.failed(
@@ -131,18 +114,6 @@ final class Residency {
             state.setHotRows(HotRows.NONE);
         } else {
             state.hotRows().remove(extent.lower(), extent.upper());
-        }
-    }
-
-    private void forgetArrived() {
-        for (Arrived next = arrived.peek(); next != null; next = arrived.peek()) {
-            try {
-                overlay.forget(next.state(), next.lower(), next.upper(), readOptions);
-            } catch (RocksDBException e) {
-                throw Natives.failed(
-                        PagedRocksDB.where(next.state()), "forgetting rows that were moved", e);
-            }
-            arrived.remove();
         }
     }
 

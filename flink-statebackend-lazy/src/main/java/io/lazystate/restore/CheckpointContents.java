@@ -83,7 +83,7 @@ public final class CheckpointContents {
      * @throws LazyStateException UNAVAILABLE, CORRUPT, INCOMPATIBLE, CLOSED
      */
     public List<Manifest> manifests() {
-        return wave.stream().map(Futures::await).toList();
+        return wave.stream().map(Futures::awaitUninterruptibly).toList();
     }
 
     private static Manifest read(IncrementalRemoteKeyedStateHandle handle, VerifiedReader reader) {

@@ -179,13 +179,15 @@ final class S3Connections implements Closeable {
     /**
      * Runs a task on a thread of its own.
      *
-     * @throws LazyStateException CLOSED
+     * @throws LazyStateException CLOSED; UNAVAILABLE if no thread can be made
      */
     void start(Runnable task, Where where) {
         try {
             threads.execute(task);
         } catch (RejectedExecutionException e) {
             throw S3Failures.closed(where, e);
+        } catch (OutOfMemoryError e) {
+            throw ReadFailures.unavailable(where, "no thread can be made: " + e, null);
         }
     }
 

@@ -93,7 +93,7 @@ final class S3Race {
         Runner runner = new Runner();
         try {
             connections.start(runner, range.where());
-        } catch (LazyStateException e) {
+        } catch (RuntimeException | Error e) {
             connections.leave(false);
             throw e;
         }

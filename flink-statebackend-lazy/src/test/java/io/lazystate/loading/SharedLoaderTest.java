@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lazystate.loading.SharedLoader.Client;
+import io.lazystate.error.Kind;
+import io.lazystate.error.LazyStateException;
 import io.lazystate.metrics.LoadCause;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,9 +23,10 @@ import org.junit.jupiter.api.Timeout;
 class SharedLoaderTest {
     private static final long BUDGET = 100;
 
-    private final SharedLoader loader = new SharedLoader(BUDGET);
+    private final SharedLoader loader = new SharedLoader(BUDGET, this::thread);
     private final List<Work> started = Collections.synchronizedList(new ArrayList<>());
     private final List<Client> open = new ArrayList<>();
+    private volatile boolean noThreads;
 
     @AfterEach
     void noThreadSurvivesTheLastClient() {
@@ -135,7 +138,7 @@ class SharedLoaderTest {
         closing.close();
 
         assertThat(running.interrupted).isTrue();
-        assertThat(queued.dropped).isTrue();
+        assertThat(queued.dropped).isNotNull();
         assertThatThrownBy(() -> submit(closing, LoadCause.DEMAND, 0))
                 .isInstanceOf(RejectedExecutionException.class);
         queuedOther.awaitStart();
@@ -161,7 +164,7 @@ class SharedLoaderTest {
                         }
 
                         @Override
-                        public void dropped() {}
+                        public void dropped(LazyStateException why) {}
                     });
         }
         submit(client, LoadCause.HYDRATE, BUDGET).awaitStart();
@@ -215,6 +218,85 @@ class SharedLoaderTest {
         }
     }
 
+    /** It never waits for what no task waits for, which may wait for it. */
+    @Test
+    void withoutAThreadWhatATaskWaitsForIsDropped() throws Exception {
+        Client client = open(4);
+        Work running = submit(client, LoadCause.HYDRATE, 0);
+        running.awaitStart();
+        noThreads = true;
+        Work demand = submit(client, LoadCause.DEMAND, 0);
+
+        assertThat(demand.dropped).satisfies(SharedLoaderTest::isNoThread);
+    }
+
+    @Test
+    void withoutAThreadWhatNoTaskWaitsForHasTheNextTurn() throws Exception {
+        Client client = open(6);
+        Client other = open(6);
+        Work running = submit(client, LoadCause.HYDRATE, 0);
+        running.awaitStart();
+        noThreads = true;
+        List<Work> inTurn =
+                List.of(
+                        submit(client, LoadCause.HYDRATE, 0),
+                        submit(other, LoadCause.HYDRATE, 0),
+                        submit(client, LoadCause.HYDRATE, 0));
+        running.mayEnd.countDown();
+        for (Work work : inTurn) {
+            work.awaitStart();
+            work.mayEnd.countDown();
+        }
+        assertThat(started.subList(1, 4)).isEqualTo(inTurn);
+        assertThat(started).extracting(work -> work.thread).containsOnly(running.thread);
+    }
+
+    @Test
+    void withoutAnyThreadEverythingIsDroppedAndLaterOnesRun() throws Exception {
+        Client client = open(4);
+        noThreads = true;
+        for (LoadCause cause : LoadCause.values()) {
+            assertThat(submit(client, cause, 0).dropped).satisfies(SharedLoaderTest::isNoThread);
+        }
+        noThreads = false;
+
+        submit(client, LoadCause.HYDRATE, BUDGET).awaitStart();
+    }
+
+    @Test
+    void whoeverWaitsForARequestThatRunsIsToldBeforeItEnds() throws Exception {
+        Client client = open(2);
+        Work deaf = submit(client, LoadCause.DEMAND, 0);
+        deaf.deaf = true;
+        deaf.awaitStart();
+        Thread closing = new Thread(client::close);
+        closing.start();
+        deaf.awaitDrop();
+
+        assertThat(closing.isAlive()).as("waits for its end").isTrue();
+        deaf.mayEnd.countDown();
+        closing.join();
+        assertThat(deaf.dropped.kind()).isEqualTo(Kind.CLOSED);
+    }
+
+    private static void isNoThread(LazyStateException why) {
+        assertThat(why).hasMessageContaining("No thread can be made");
+        assertThat(why.kind()).isEqualTo(Kind.UNAVAILABLE);
+    }
+
+    /** Starts only if it may. */
+    private Thread thread(Runnable work) {
+        return new Thread(work) {
+            @Override
+            public void start() {
+                if (noThreads) {
+                    throw new OutOfMemoryError("unable to create native thread (test)");
+                }
+                super.start();
+            }
+        };
+    }
+
     private Client open(int threads) {
         Client client = loader.open(threads);
         open.add(client);
@@ -240,7 +322,9 @@ class SharedLoaderTest {
         private final CountDownLatch mayEnd = new CountDownLatch(1);
         private volatile Thread thread;
         private volatile boolean interrupted;
-        private volatile boolean dropped;
+        private final CountDownLatch isDropped = new CountDownLatch(1);
+        private volatile LazyStateException dropped;
+        private volatile boolean deaf;
 
         Work(LoadCause cause) {
             this.cause = cause;
@@ -251,17 +335,27 @@ class SharedLoaderTest {
             thread = Thread.currentThread();
             started.add(this);
             hasStarted.countDown();
-            try {
-                mayEnd.await();
-            } catch (InterruptedException e) {
-                interrupted = true;
+            do {
+                try {
+                    mayEnd.await();
+                    deaf = false;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            } while (deaf);
+            if (interrupted) {
                 Thread.currentThread().interrupt();
             }
         }
 
         @Override
-        public void dropped() {
-            dropped = true;
+        public void dropped(LazyStateException why) {
+            dropped = why;
+            isDropped.countDown();
+        }
+
+        void awaitDrop() throws InterruptedException {
+            assertThat(isDropped.await(60, TimeUnit.SECONDS)).as("dropped").isTrue();
         }
 
         void awaitStart() throws InterruptedException {

@@ -34,11 +34,12 @@ import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
-/** A write that has to read first, and cannot, leaves no trace: no row, and no logged key. */
+/** A write that has to read first, and cannot, leaves no row, and is the last access. */
 class FailedReadsOfWritesTest {
     @TempDir Path directory;
 
     private final ExecutorService executor = Executors.newSingleThreadExecutor();
+    private final List<Throwable> told = new ArrayList<>();
     private WriteOptions options;
     private volatile boolean storeFails;
     private PagedRocksDB db;
@@ -79,7 +80,8 @@ class FailedReadsOfWritesTest {
                                 metrics,
                                 new ResourceGuard(),
                                 directory,
-                                new ColumnFamilyOptions()));
+                                new ColumnFamilyOptions(),
+                                told::add));
         resident = family("resident");
         cold = family("cold");
         HeapRuns runs = new HeapRuns(directory);
@@ -110,37 +112,51 @@ class FailedReadsOfWritesTest {
                 .hasMessageContaining("'cold'");
         storeFails = false;
 
-        assertThat(get(cold, "n")).isEqualTo("old n");
-        assertThat(changedKeys()).isEmpty();
+        assertThat(query(cold, "n")).isEqualTo("old n");
+        assertTheTaskFails();
     }
 
     @Test
     void aBatchOfWhichOnlyTheLastRecordReads() throws Exception {
-        try (WriteBatch batch = new WriteBatch()) {
-            batch.put(resident, bytes("x"), bytes("new"));
-            batch.put(cold, bytes("a"), bytes("new"));
-            batch.delete(cold, bytes("b"));
-            batch.merge(cold, bytes("n"), bytes("more"));
+        try (WriteBatch batch = batch()) {
             storeFails = true;
             assertThatThrownBy(() -> db.write(options, batch))
                     .isInstanceOf(LazyStateException.class)
                     .hasMessageContaining("'cold'");
             storeFails = false;
-
-            assertThat(get(resident, "x")).isNull();
-            assertThat(get(cold, "a")).isEqualTo("old a");
-            assertThat(get(cold, "b")).isEqualTo("old b");
-            assertThat(get(cold, "n")).isEqualTo("old n");
-            assertThat(changedKeys()).isEmpty();
-
-            db.write(options, batch);
-
-            assertThat(get(resident, "x")).isEqualTo("new");
-            assertThat(get(cold, "a")).isEqualTo("new");
-            assertThat(get(cold, "b")).isNull();
-            assertThat(get(cold, "n")).isEqualTo("old n,more");
-            assertThat(changedKeys()).containsExactly("x", "a", "b", "n");
         }
+        assertThat(query(resident, "x")).isNull();
+        assertThat(query(cold, "a")).isEqualTo("old a");
+        assertThat(query(cold, "b")).isEqualTo("old b");
+        assertThat(query(cold, "n")).isEqualTo("old n");
+        assertTheTaskFails();
+    }
+
+    @Test
+    void theSameBatchWhileTheStoreAnswers() throws Exception {
+        try (WriteBatch batch = batch()) {
+            db.write(options, batch);
+        }
+        assertThat(query(resident, "x")).isEqualTo("new");
+        assertThat(query(cold, "a")).isEqualTo("new");
+        assertThat(query(cold, "b")).isNull();
+        assertThat(query(cold, "n")).isEqualTo("old n,more");
+        assertThat(changedKeys()).containsExactly("x", "a", "b", "n");
+        assertThat(told).isEmpty();
+    }
+
+    private WriteBatch batch() throws RocksDBException {
+        WriteBatch batch = new WriteBatch();
+        batch.put(resident, bytes("x"), bytes("new"));
+        batch.put(cold, bytes("a"), bytes("new"));
+        batch.delete(cold, bytes("b"));
+        batch.merge(cold, bytes("n"), bytes("more"));
+        return batch;
+    }
+
+    private void assertTheTaskFails() {
+        assertThat(told).singleElement().asString().contains("'cold'");
+        assertThatThrownBy(this::changedKeys).hasMessageContaining("An earlier access");
     }
 
     private List<String> changedKeys() {
@@ -157,8 +173,8 @@ class FailedReadsOfWritesTest {
         return keys;
     }
 
-    private String get(ColumnFamilyHandle family, String key) throws RocksDBException {
-        byte[] value = db.get(family, bytes(key));
+    private String query(ColumnFamilyHandle family, String key) throws Exception {
+        byte[] value = Query.of(() -> db.get(family, bytes(key)));
         return value == null ? null : new String(value, UTF_8);
     }
 
