@@ -128,6 +128,19 @@ class FullInBetweenTest {
     }
 
     @Test
+    void soAreThoseOfWhichAnOrdinaryOneHasCopies() throws Exception {
+        TestTask.Start start = start(LoadingMode.LAZY, false);
+        try (TestTask task = TestTask.restore(start, List.of(writeFirst(start)))) {
+            update(task, 50);
+            task.checkpoint(2, jobManager);
+            jobManager.complete(3, write(task.trigger(3, ORDINARY, CopyingStreams::new)));
+            verify(task);
+            task.backend().notifyCheckpointComplete(3);
+            verify(task);
+        }
+    }
+
+    @Test
     void itsManifestNeedsNoEarlierFile() throws Exception {
         TestTask.Start start = start(LoadingMode.LAZY, false);
         KeyedStateHandle full;
