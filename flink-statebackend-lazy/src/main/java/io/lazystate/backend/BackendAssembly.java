@@ -15,6 +15,7 @@ import io.lazystate.paging.PagedRocksDB;
 import io.lazystate.paging.PagingContext;
 import io.lazystate.restore.CheckpointContents;
 import io.lazystate.snapshot.LazySnapshotStrategy;
+import io.lazystate.snapshot.Patience;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.Sleeper;
 import java.io.File;
@@ -86,6 +87,7 @@ final class BackendAssembly<K> {
     private final StoreReads reads;
     private final PageLoader loader;
     private final Sleeper sleeper;
+    private final Patience patience;
     private final TtlFilters ttlFilters;
     private final Function<String, ColumnFamilyOptions> familyOptions;
     private final LocalTier tier;
@@ -110,6 +112,7 @@ final class BackendAssembly<K> {
         this.reads =
                 new StoreReads(ports, parameters.getEnv().getTaskManagerInfo(), settings, metrics);
         this.sleeper = ports.sleeper();
+        this.patience = ports.patience();
         this.loader =
                 new PageLoader(
                         reads.verified(), threads.executor(), settings.pageCacheBytes(), metrics);
@@ -252,7 +255,8 @@ final class BackendAssembly<K> {
                                 loader,
                                 checkpointMetrics),
                         ttlFilters::expiries,
-                        env::failExternally);
+                        env::failExternally,
+                        patience);
         return new PagedBackend<>(
                 opening,
                 database,

@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.StoreMetrics;
+import io.lazystate.snapshot.Patience;
 import io.lazystate.store.Backoff;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.Retries;
@@ -64,6 +65,11 @@ interface Ports extends Serializable {
     /** How background work waits. */
     default Sleeper sleeper() {
         return Thread::sleep;
+    }
+
+    /** How checkpoints wait for news of earlier ones. */
+    default Patience patience() {
+        return Patience.BOUNDED;
     }
 
     /** Counters of what a new keyed backend loads. */

@@ -13,10 +13,8 @@ import io.lazystate.store.StoredObject;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -37,14 +35,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Writes one checkpoint of one subtask: runs, then the manifest that refers to them.
  *
- * <p>Files of earlier checkpoints are referred to by placeholders only (I12), unless the checkpoint
- * must be self-contained: then their runs are copied. Threads: one, and a cancelling one that
- * closes the registry. Ownership: what was written is discarded if {@link #write} throws.
+ * <p>Files of earlier checkpoints are referred to by placeholders only (I12). If the manifest must
+ * not need them, their runs are copied. Threads: one, and a cancelling one that closes the
+ * registry. Ownership: what was written is discarded if {@link #write} throws.
  */
 final class CheckpointWriter {
     /** What a checkpoint consists of. */
     record Written(
-            Map<StateView, StateLayout> layouts,
             List<HandleAndLocalPath> files,
             List<StreamStateHandle> reused,
             StreamStateHandle manifest,
@@ -53,14 +50,13 @@ final class CheckpointWriter {
     private final CheckpointStreamFactory streams;
     private final CloseableRegistry cancel;
     private final SnapshotSettings settings;
-    private final @Nullable Set<StoredObject> earlier;
+    private final boolean copiesAll;
     private final CheckpointedStateScope scope;
     private final SkippedRewrites skipped;
     private final Map<StoredObject, Boolean> reusable = new HashMap<>();
 
     /**
-     * @param earlier objects of earlier checkpoints that live extents and captured views need, to
-     *     be referred to in any case; null if the checkpoint must be self-contained
+     * @param copiesAll whether the manifest must need no earlier file
      * @param scope of the run files
      * @param skipped gets the states whose older runs cannot be read
      */
@@ -68,19 +64,19 @@ final class CheckpointWriter {
             CheckpointStreamFactory streams,
             CloseableRegistry cancel,
             SnapshotSettings settings,
-            @Nullable Set<StoredObject> earlier,
+            boolean copiesAll,
             CheckpointedStateScope scope,
             SkippedRewrites skipped) {
         this.streams = streams;
         this.cancel = cancel;
         this.settings = settings;
-        this.earlier = earlier;
+        this.copiesAll = copiesAll;
         this.scope = scope;
         this.skipped = skipped;
     }
 
     /** Writes a checkpoint. */
-    Written write(Capture capture) throws IOException {
+    Written write(Capture capture, Sealing sealing) throws IOException {
         List<StateView> states = capture.view().states();
         try (ObjectSink deltas = newSink();
                 ObjectSink bases = newSink()) {
@@ -99,10 +95,11 @@ final class CheckpointWriter {
             Map<StateView, StateLayout> layouts = new LinkedHashMap<>();
             drafts.forEach(
                     (state, draft) -> layouts.put(state, copies.moved(draft.layout().get())));
+            sealing.await(cancel);
             StreamStateHandle manifest = writeManifest(capture, layouts);
             deltas.handOver();
             bases.handOver();
-            return written(layouts, fresh, copies.runs(), manifest);
+            return written(sealing.seal(layouts), fresh, manifest);
         }
     }
 
@@ -173,25 +170,17 @@ final class CheckpointWriter {
         return upper == null || Arrays.compareUnsigned(key, upper) < 0;
     }
 
-    private Written written(
-            Map<StateView, StateLayout> layouts,
-            List<StoredObject> fresh,
-            Collection<Run> copied,
-            StreamStateHandle manifest) {
-        Set<StoredObject> old = new LinkedHashSet<>();
-        if (earlier != null) {
-            old.addAll(earlier);
-            layouts.values().forEach(layout -> old.addAll(layout.objects()));
-            fresh.forEach(old::remove);
-            for (Run run : copied) {
-                if (!isRelative(run.object())) {
-                    old.remove(run.object());
-                }
-            }
-        }
+    /**
+     * The handle's content.
+     *
+     * <p>Earlier files are in it also if their runs were copied: the task reads them until this
+     * checkpoint, or a later one, is adopted.
+     */
+    private static Written written(
+            Set<StoredObject> earlier, List<StoredObject> fresh, StreamStateHandle manifest) {
         List<HandleAndLocalPath> files = new ArrayList<>();
         List<StreamStateHandle> reused = new ArrayList<>();
-        for (StoredObject object : old) {
+        for (StoredObject object : earlier) {
             StreamStateHandle placeholder = placeholder(object);
             reused.add(placeholder);
             files.add(HandleAndLocalPath.of(placeholder, object.name()));
@@ -201,11 +190,11 @@ final class CheckpointWriter {
             files.add(HandleAndLocalPath.of(object.handle(), object.name()));
             newBytes += object.length();
         }
-        return new Written(layouts, files, reused, manifest, newBytes);
+        return new Written(files, reused, manifest, newBytes);
     }
 
     private boolean mustCopy(Run run) {
-        return earlier == null || !isReusable(run.object());
+        return copiesAll || !isReusable(run.object());
     }
 
     private boolean isReusable(StoredObject object) {

@@ -20,6 +20,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SnapshotType.SharingFilesStrategy;
@@ -37,6 +38,7 @@ import org.apache.flink.runtime.state.metainfo.StateMetaInfoSnapshot.BackendStat
 import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend.RocksDbKvStateInfo;
 import org.apache.flink.state.rocksdb.snapshot.RocksDBSnapshotStrategyBase;
 import org.apache.flink.util.ResourceGuard;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Flink's hook for checkpoints of a {@link PagedRocksDB}.
@@ -53,7 +55,8 @@ public final class LazySnapshotStrategy<K>
     private final Supplier<Map<String, RowExpiry>> expiries;
     private final LostObjects lostObjects;
     private final Reminder skippedRewrites = new Reminder(System::nanoTime);
-    private final CheckpointHistory history = new CheckpointHistory();
+    private final CheckpointHistory<Sealing.Basis> history = new CheckpointHistory<>();
+    private final Patience patience;
 
     /** What Flink's base class asks for. */
     public record Owner<K>(
@@ -68,13 +71,15 @@ public final class LazySnapshotStrategy<K>
     /**
      * @param expiries of the states that are registered, by name; asked in the task thread
      * @param failTask called in the thread of an asynchronous part: see {@link LostObjects}
+     * @param patience with news of earlier checkpoints
      */
     public LazySnapshotStrategy(
             PagedRocksDB db,
             Owner<K> owner,
             SnapshotSettings settings,
             Supplier<Map<String, RowExpiry>> expiries,
-            Consumer<Throwable> failTask) {
+            Consumer<Throwable> failTask,
+            Patience patience) {
         super(
                 "Lazy state snapshot",
                 db,
@@ -90,6 +95,7 @@ public final class LazySnapshotStrategy<K>
         this.settings = settings;
         this.expiries = expiries;
         this.lostObjects = new LostObjects(failTask);
+        this.patience = patience;
     }
 
     @Override
@@ -124,48 +130,15 @@ public final class LazySnapshotStrategy<K>
             return cancel -> SnapshotResult.empty();
         }
         SharingFilesStrategy sharing = options.getCheckpointType().getSharingFilesStrategy();
-        boolean adoptable = sharing != SharingFilesStrategy.NO_SHARING;
-        boolean full = sharing != SharingFilesStrategy.FORWARD_BACKWARD;
-        Set<StoredObject> earlier =
-                adoptable
-                        ? history.started(checkpointId, captured.view, full, captured.inUse)
-                        : null;
-        boolean builtUpon = history.anyAdopted();
-        boolean onlyBounds = !adoptable || !builtUpon;
-        // A savepoint, or a full checkpoint that somebody asked for, fails alone.
-        boolean laterOnesToo = adoptable && !(full && builtUpon);
+        boolean savepoint = sharing == SharingFilesStrategy.NO_SHARING;
+        if (!savepoint) {
+            boolean full = sharing != SharingFilesStrategy.FORWARD_BACKWARD;
+            captured.attempt = history.started(checkpointId, full, captured.inUse);
+        }
+        boolean onlyBounds = savepoint || !history.anyAdopted();
         return cancel -> {
-            SkippedRewrites skipped = new SkippedRewrites(checkpointId, skippedRewrites);
-            CheckpointWriter writer =
-                    new CheckpointWriter(
-                            streams,
-                            cancel,
-                            settings,
-                            earlier,
-                            adoptable
-                                    ? CheckpointedStateScope.SHARED
-                                    : CheckpointedStateScope.EXCLUSIVE,
-                            skipped);
-            Capture capture =
-                    new Capture(
-                            captured.view,
-                            frame(captured),
-                            queues(captured),
-                            captured.expiries,
-                            onlyBounds);
-            CheckpointWriter.Written written;
-            try {
-                written = writer.write(capture);
-            } catch (LazyStateException e) {
-                throw laterOnesToo && history.isPending(checkpointId)
-                        ? lostObjects.failed(checkpointId, e, cancel)
-                        : e;
-            } finally {
-                skipped.log();
-            }
-            if (adoptable) {
-                history.written(checkpointId, written.layouts());
-            }
+            CheckpointWriter.Written written =
+                    write(captured, checkpointId, streams, cancel, onlyBounds);
             streams.reusePreviousStateHandle(written.reused());
             return SnapshotResult.of(
                     new IncrementalRemoteKeyedStateHandle(
@@ -177,6 +150,44 @@ public final class LazySnapshotStrategy<K>
                             written.manifest(),
                             written.newBytes()));
         };
+    }
+
+    private CheckpointWriter.Written write(
+            Captured captured,
+            long checkpointId,
+            CheckpointStreamFactory streams,
+            CloseableRegistry cancel,
+            boolean onlyBounds)
+            throws Exception {
+        CheckpointHistory<Sealing.Basis>.@Nullable Attempt attempt = captured.attempt;
+        SkippedRewrites skipped = new SkippedRewrites(checkpointId, skippedRewrites);
+        CheckpointWriter writer =
+                new CheckpointWriter(
+                        streams,
+                        cancel,
+                        settings,
+                        attempt == null || attempt.copiesAll(),
+                        attempt == null
+                                ? CheckpointedStateScope.EXCLUSIVE
+                                : CheckpointedStateScope.SHARED,
+                        skipped);
+        Capture capture =
+                new Capture(
+                        captured.view,
+                        frame(captured),
+                        queues(captured),
+                        captured.expiries,
+                        onlyBounds);
+        try {
+            return writer.write(capture, new Sealing(captured.view, attempt, patience));
+        } catch (LazyStateException e) {
+            // A savepoint, or a full checkpoint that somebody asked for, fails alone.
+            throw attempt != null && attempt.isLikeLaterOnes() && attempt.isPending()
+                    ? lostObjects.failed(checkpointId, e, cancel)
+                    : e;
+        } finally {
+            skipped.log();
+        }
     }
 
     private static Set<String> queues(Captured captured) {
@@ -201,12 +212,18 @@ public final class LazySnapshotStrategy<K>
 
     @Override
     public void notifyCheckpointComplete(long checkpointId) {
-        history.completed(checkpointId, checkpoints);
+        buildOn(history.completed(checkpointId));
     }
 
     @Override
     public void notifyCheckpointAborted(long checkpointId) {
-        history.aborted(checkpointId);
+        buildOn(history.aborted(checkpointId));
+    }
+
+    private void buildOn(Sealing.@Nullable Basis adopted) {
+        if (adopted != null) {
+            checkpoints.adopt(adopted.view(), adopted.layouts());
+        }
     }
 
     /** Not used: there is no previous snapshot in the base class's sense. */
@@ -219,13 +236,14 @@ public final class LazySnapshotStrategy<K>
     @Override
     public void close() {}
 
-    /** The captured database, and a hold on it. */
+    /** The captured database, and a hold on it; the attempt is null for a savepoint. */
     private static final class Captured extends NativeRocksDBSnapshotResources {
         private final ResourceGuard.Lease lease;
         private final SnapshotView view;
         private final Set<StoredObject> inUse;
         private final Map<String, RowExpiry> expiries;
         private final List<StateMetaInfoSnapshot> metaInfos;
+        private CheckpointHistory<Sealing.Basis>.@Nullable Attempt attempt;
 
         @SuppressWarnings("NullAway") // there is no local directory; release() is ours
         Captured(
@@ -244,6 +262,9 @@ public final class LazySnapshotStrategy<K>
 
         @Override
         public void release() {
+            if (attempt != null) {
+                attempt.released();
+            }
             view.close();
             lease.close();
         }

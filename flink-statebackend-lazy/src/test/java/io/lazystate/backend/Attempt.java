@@ -2,8 +2,10 @@ package io.lazystate.backend;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.RunnableFuture;
+import org.apache.flink.runtime.checkpoint.CheckpointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.KeyedStateHandle;
 import org.apache.flink.runtime.state.SnapshotResult;
@@ -31,6 +33,14 @@ final class Attempt {
         Phase phase = Phase.WAITING;
         RunnableFuture<SnapshotResult<KeyedStateHandle>> future;
         Future<?> running;
+
+        /** Done when the asynchronous part is not to wait for news any longer. */
+        final CompletableFuture<Void> hurry = new CompletableFuture<>();
+
+        /** Done when the asynchronous part in another thread has ended, or waits for news. */
+        final CompletableFuture<Void> settled = new CompletableFuture<>();
+
+        volatile boolean waited;
         StateModel model;
         FaultPlan plan;
         long linkedBefore;
@@ -60,6 +70,20 @@ final class Attempt {
 
     boolean isOver() {
         return parts.stream().allMatch(part -> part.phase == Phase.DONE);
+    }
+
+    /** Whether a subtask has captured it, and has not ended its asynchronous part. */
+    boolean isCapturedBy(FuzzSubtask subtask) {
+        return parts.stream()
+                .anyMatch(
+                        part ->
+                                part.subtask == subtask
+                                        && (part.phase == Phase.TRIGGERED
+                                                || part.phase == Phase.RUNNING));
+    }
+
+    boolean isFull() {
+        return type == CheckpointType.FULL_CHECKPOINT;
     }
 
     boolean isTriggered() {

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -36,11 +37,17 @@ final class FuzzJob {
     final List<FuzzSubtask> subtasks;
     private final List<Attempt> attempts = new ArrayList<>();
     private final Notices notices;
+    private final FuzzWaits waits = new FuzzWaits();
+
+    /** Those that know, by an ordinary checkpoint, that what they were restored from is theirs. */
+    private final Set<FuzzSubtask> knowTheirOwn = new HashSet<>();
+
     private final FaultPlan trouble;
     private final ExecutorService threads;
     private final Random random;
     private final Coverage coverage;
     private final StepLog log;
+    private final Set<Long> fullInBetween = new HashSet<>();
     private long nextId;
     private boolean full;
     private boolean aborted;
@@ -97,6 +104,40 @@ final class FuzzJob {
         return attempts.size();
     }
 
+    /** Begins with an ordinary checkpoint, or, at times, with a full one if that is allowed. */
+    Attempt triggerCheckpoint() throws IOException {
+        boolean asked = random.nextInt(5) == 0 && knowTheirOwn.containsAll(subtasks);
+        return trigger(asked ? CheckpointType.FULL_CHECKPOINT : CheckpointType.CHECKPOINT);
+    }
+
+    /**
+     * Somebody asks for a full checkpoint behind a restore, and it fails, of which all subtasks
+     * hear at once. (That it completes is a case of docs/design/0002, "Known limits".)
+     */
+    void failFull() throws Exception {
+        if (full || !attempts.isEmpty()) {
+            return;
+        }
+        Attempt attempt = trigger(CheckpointType.FULL_CHECKPOINT);
+        coverage.hitIf(knowTheirOwn.isEmpty(), Event.FULL_CHECKPOINT_FIRST_AND_ABORTED);
+        for (int i = 2 * subtasks.size(); i > 0 && !attempt.isOver(); i--) {
+            Part part = attempt.parts.get(random.nextInt(subtasks.size()));
+            if (part.phase == Phase.WAITING) {
+                trigger(attempt, part);
+            } else if (part.phase == Phase.TRIGGERED) {
+                write(attempt, part);
+            }
+        }
+        if (jobManager.isPending(attempt.id)) {
+            jobManager.abort(attempt.id);
+        }
+        notices.forget(attempt.id);
+        for (FuzzSubtask subtask : subtasks) {
+            tellAborted(subtask, attempt.id);
+        }
+        attempts.remove(attempt);
+    }
+
     Attempt trigger(SnapshotType wanted) throws IOException {
         SnapshotType type = full && !wanted.isSavepoint() ? CheckpointType.FULL_CHECKPOINT : wanted;
         CheckpointProperties props =
@@ -144,8 +185,12 @@ final class FuzzJob {
             }
             case TRIGGERED -> write(attempt, part);
             case RUNNING -> {
-                part.running.get();
-                written(attempt, part);
+                if (FuzzWaits.isWaiting(part) && random.nextInt(6) > 0) {
+                    deliver();
+                } else {
+                    FuzzWaits.end(part);
+                    written(attempt, part);
+                }
             }
             default -> saved = acknowledge(attempt, part);
         }
@@ -168,17 +213,27 @@ final class FuzzJob {
     private void trigger(Attempt attempt, Part part) throws Exception {
         log.note(attempt + ": trigger subtask " + part.index);
         coverage.hitIf(notices.anyCompleted(part.subtask), Event.OVERTAKEN_NOTIFICATION);
+        coverage.hitIf(
+                notices.anyCompleted(part.subtask, fullInBetween), Event.FULL_CHECKPOINT_OVERTAKEN);
+        if (attempt.type == CheckpointType.CHECKPOINT) {
+            knowTheirOwn.add(part.subtask);
+        }
+        part.subtask.task.waitWith(waits);
         part.model = part.subtask.model.copy();
         part.linkedBefore = part.linked();
         part.phase = Phase.TRIGGERED;
         part.plan = plan(attempt.type);
         part.plan.onCancel(() -> part.future.cancel(true));
+        boolean copies = random.nextInt(10) == 0;
+        coverage.hitIf(copies && !attempt.isFull(), Event.STORAGE_WANTS_COPIES);
         part.future =
                 part.subtask.task.trigger(
                         attempt.id,
                         CheckpointOptions.alignedNoTimeout(
                                 attempt.type, CheckpointStorageLocationReference.getDefault()),
-                        streams -> new FaultyStreams(streams, part.plan));
+                        streams ->
+                                new FaultyStreams(
+                                        copies ? new CopyingStreams(streams) : streams, part.plan));
     }
 
     /** Seldom something goes wrong, at one of the first steps. */
@@ -204,14 +259,9 @@ final class FuzzJob {
     }
 
     private void write(Attempt attempt, Part part) throws Exception {
-        if (random.nextInt(4) == 0) {
+        if (random.nextInt(attempts.size() > 1 ? 2 : 4) == 0) {
             log.note(attempt + ": write subtask " + part.index + " in another thread");
-            part.running =
-                    threads.submit(
-                            () -> {
-                                part.future.run();
-                                Thread.interrupted();
-                            });
+            part.running = waits.run(part, threads);
             part.phase = Phase.RUNNING;
         } else {
             log.note(attempt + ": write subtask " + part.index);
@@ -222,6 +272,7 @@ final class FuzzJob {
     }
 
     private void written(Attempt attempt, Part part) throws Exception {
+        coverage.hitIf(part.waited, Event.WAITED_FOR_NEWS);
         try {
             part.future.get();
             part.linkedMeanwhile = part.linked() > part.linkedBefore;
@@ -285,6 +336,9 @@ final class FuzzJob {
             notices.send(subtasks, attempt.id, true);
             if (full) {
                 proves.add(Event.FULL_CHECKPOINT_AFTER_NO_CLAIM);
+            } else if (attempt.isFull()) {
+                proves.add(Event.FULL_CHECKPOINT_IN_BETWEEN);
+                fullInBetween.add(attempt.id);
             }
             if (aborted) {
                 proves.add(Event.ABORT_THEN_COMPLETE);
@@ -327,9 +381,12 @@ final class FuzzJob {
             return;
         }
         if (notice.completed()) {
+            coverage.hitIf(
+                    attempts.stream().anyMatch(a -> a.isCapturedBy(notice.subtask())),
+                    Event.COMPLETED_BEFORE_THE_END_OF_A_LATER_ONE);
             notice.subtask().task.backend().notifyCheckpointComplete(notice.id());
         } else {
-            tellAborted(notice);
+            tellAborted(notice.subtask(), notice.id());
         }
     }
 
@@ -339,16 +396,16 @@ final class FuzzJob {
         }
     }
 
-    private void tellAborted(Notice notice) throws Exception {
+    private void tellAborted(FuzzSubtask subtask, long id) throws Exception {
         for (Attempt attempt : attempts) {
             for (Part part : attempt.parts) {
-                if (attempt.id == notice.id() && part.subtask == notice.subtask()) {
+                if (attempt.id == id && part.subtask == subtask) {
                     discard(part);
                 }
             }
         }
         attempts.removeIf(Attempt::isOver);
-        notice.subtask().task.backend().notifyCheckpointAborted(notice.id());
+        subtask.task.backend().notifyCheckpointAborted(id);
     }
 
     /** What a task does with a checkpoint that it shall not go on with. */
@@ -358,7 +415,7 @@ final class FuzzJob {
             leaks |= part.phase == Phase.RUNNING; // Flink drops what is finished while it cancels
             StateUtil.discardStateFuture(part.future);
             if (part.running != null) {
-                part.running.get();
+                FuzzWaits.end(part);
             }
         }
         part.phase = Phase.DONE;

@@ -46,7 +46,7 @@ import org.apache.flink.util.FileUtils;
  */
 final class History implements AutoCloseable {
     private static final int MOST_SUBTASKS = 3;
-    private static final int CHECKPOINTS_AT_ONCE = 3;
+    private static final int MOST_CHECKPOINTS_AT_ONCE = 3;
     private static final int MANY_CHECKPOINTS = 8;
 
     /** What a checkpoint seldom proves, so that it is always verified then. */
@@ -63,6 +63,7 @@ final class History implements AutoCloseable {
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final int maxParallelism;
     private final int retained;
+    private final int checkpointsAtOnce;
     private final FuzzStarts starts;
 
     private final SavedCheckpoints saved = new SavedCheckpoints();
@@ -87,6 +88,7 @@ final class History implements AutoCloseable {
         this.log = log;
         this.maxParallelism = MAX_PARALLELISMS[random.nextInt(MAX_PARALLELISMS.length)];
         this.retained = 1 + random.nextInt(3);
+        this.checkpointsAtOnce = 1 + random.nextInt(MOST_CHECKPOINTS_AT_ONCE);
         List<Long> keys = new ArrayList<>();
         for (long key = 10 + random.nextInt(60); key >= 0; key--) {
             keys.add(random.nextInt(8) == 0 ? random.nextLong() : key);
@@ -152,7 +154,8 @@ final class History implements AutoCloseable {
 
     private void seldomStep() throws Exception {
         switch (random.nextInt(20)) {
-            case 0, 1, 2, 3, 4 -> trigger(CheckpointType.CHECKPOINT);
+            case 0, 1, 2, 3 -> triggerCheckpoint();
+            case 4 -> overlap();
             case 5 -> savepoint(SavepointFormatType.NATIVE);
             case 6 -> savepoint(SavepointFormatType.CANONICAL);
             case 7 -> job.abortSome();
@@ -172,8 +175,35 @@ final class History implements AutoCloseable {
         }
     }
 
+    private void triggerCheckpoint() throws Exception {
+        if (random.nextInt(8) == 0) {
+            log.note("a full checkpoint that fails");
+            job.failFull();
+        } else if (job.underWay() < checkpointsAtOnce) {
+            log.note("trigger " + job.triggerCheckpoint());
+        }
+    }
+
+    /** Several checkpoints are always under way, for a while. */
+    private void overlap() throws Exception {
+        int atOnce = 2 + random.nextInt(MOST_CHECKPOINTS_AT_ONCE - 1);
+        log.note(atOnce + " checkpoints at once, for a while");
+        for (int i = 20 + random.nextInt(60); i > 0; i--) {
+            if (job.underWay() < atOnce) {
+                log.note("trigger " + job.triggerCheckpoint());
+            }
+            keep(job.advance());
+            if (random.nextInt(3) == 0) {
+                job.deliver();
+            }
+            if (random.nextInt(6) == 0) {
+                access();
+            }
+        }
+    }
+
     private void trigger(SnapshotType type) throws IOException {
-        if (job.underWay() < CHECKPOINTS_AT_ONCE) {
+        if (job.underWay() < MOST_CHECKPOINTS_AT_ONCE) {
             log.note("trigger " + job.trigger(type));
         }
     }
@@ -190,7 +220,7 @@ final class History implements AutoCloseable {
     private void finishOne() throws Exception {
         int more = random.nextInt(8) == 0 ? MANY_CHECKPOINTS : 0;
         do {
-            keep(job.finish(job.trigger(CheckpointType.CHECKPOINT)));
+            keep(job.finish(job.triggerCheckpoint()));
             if (random.nextInt(6) > 0) {
                 job.deliverAll();
             }

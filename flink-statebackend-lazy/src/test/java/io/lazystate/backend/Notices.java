@@ -4,6 +4,7 @@ import io.lazystate.backend.Coverage.Event;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 
 /**
  * Messages of the JobManager that have not arrived: mostly the oldest arrives next, at times a
@@ -40,6 +41,17 @@ final class Notices {
     /** Whether the subtask does not know yet that a checkpoint is complete. */
     boolean anyCompleted(FuzzSubtask subtask) {
         return onTheirWay.stream().anyMatch(n -> n.subtask() == subtask && n.completed());
+    }
+
+    /** Whether the subtask does not know yet that one of these is complete. */
+    boolean anyCompleted(FuzzSubtask subtask, Set<Long> ids) {
+        return onTheirWay.stream()
+                .anyMatch(n -> n.subtask() == subtask && n.completed() && ids.contains(n.id()));
+    }
+
+    /** What is on its way about a checkpoint is told otherwise. */
+    void forget(long id) {
+        onTheirWay.removeIf(notice -> notice.id() == id);
     }
 
     /** The next one to arrive; null if one was lost. */

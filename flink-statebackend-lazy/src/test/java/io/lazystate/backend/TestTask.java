@@ -4,6 +4,7 @@ import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.StoreMetrics;
 import io.lazystate.paging.PagedRocksDB;
+import io.lazystate.snapshot.Patience;
 import io.lazystate.store.CountingReader;
 import io.lazystate.store.RangedReader;
 import io.lazystate.store.Sleeper;
@@ -246,6 +247,11 @@ final class TestTask implements AutoCloseable {
         return ports.failures;
     }
 
+    /** How its checkpoints wait for news of earlier ones from now on; not at all at first. */
+    void waitWith(Patience patience) {
+        ports.patience = patience;
+    }
+
     /** What the restore told Flink of its durations. */
     Map<String, Long> initialization() {
         return ports.initialization;
@@ -364,6 +370,7 @@ final class TestTask implements AutoCloseable {
         private final transient CheckpointMetrics written = new CheckpointMetrics();
         private final transient Map<String, Long> initialization = new ConcurrentHashMap<>();
         private final transient List<Throwable> failures = new CopyOnWriteArrayList<>();
+        private transient volatile Patience patience = news -> {};
 
         CountingPorts(UnaryOperator<RangedReader> store) {
             reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
@@ -378,6 +385,11 @@ final class TestTask implements AutoCloseable {
         @Override
         public Sleeper sleeper() {
             return millis -> {};
+        }
+
+        @Override
+        public Patience patience() {
+            return news -> patience.await(news);
         }
 
         @Override
