@@ -130,8 +130,11 @@ class FullDiskTest {
             disk.accept();
 
             assertThat(task.failures()).containsExactly(failure);
-            assertRefused(catchThrowable(() -> map.put("another", "value")));
-            assertRefused(catchThrowable(() -> trigger(task, 2)));
+            assertThat(catchThrowable(() -> map.put("another", "value")))
+                    .hasMessageContaining("An earlier access")
+                    .hasCause(failure);
+            assertThat(catchThrowable(() -> trigger(task, 2)))
+                    .hasMessageContaining("An earlier access");
         }
         verify("old", 1);
     }
