@@ -62,8 +62,7 @@ final class KeyPreload<K> {
         Map<String, Collection<byte[]>> prefixes;
         try {
             Future<Map<String, Collection<byte[]>>> naming =
-                    threads.submit(
-                            "lazy-state-preload-keys", userCode, () -> keys.prefixes(hooks));
+                    threads.submit("lazy-state-preload-keys", userCode, () -> keys.prefixes(hooks));
             if (!Futures.awaitDoneUninterruptibly(naming, Math.max(0, nanosLeft.getAsLong()))) {
                 naming.cancel(true);
                 return false;

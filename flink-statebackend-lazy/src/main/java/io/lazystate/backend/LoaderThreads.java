@@ -85,8 +85,7 @@ final class LoaderThreads implements Closeable {
     }
 
     /** Returns false, and nothing runs, if this is closed. */
-    private synchronized boolean start(
-            String name, @Nullable ClassLoader classes, Runnable work) {
+    private synchronized boolean start(String name, @Nullable ClassLoader classes, Runnable work) {
         if (closed) {
             return false;
         }

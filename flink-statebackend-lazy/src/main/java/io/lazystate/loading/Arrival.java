@@ -32,8 +32,7 @@ public final class Arrival {
      */
     public boolean awaitDone(LongSupplier nanosLeft) {
         for (CompletableFuture<?> one : wave) {
-            if (!Futures.awaitDoneUninterruptibly(
-                    one, Math.max(0, nanosLeft.getAsLong()))) {
+            if (!Futures.awaitDoneUninterruptibly(one, Math.max(0, nanosLeft.getAsLong()))) {
                 return false;
             }
         }

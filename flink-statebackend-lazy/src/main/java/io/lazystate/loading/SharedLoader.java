@@ -39,7 +39,8 @@ public final class SharedLoader {
     private static final long CLOSE_SECONDS = 30;
 
     /** That of this process: a class loader with classes of ours of its own has one of its own. */
-    private static final SharedLoader OF_PROCESS = new SharedLoader(MAX_BACKGROUND_BYTES, Thread::new);
+    private static final SharedLoader OF_PROCESS =
+            new SharedLoader(MAX_BACKGROUND_BYTES, Thread::new);
 
     private final long maxBackgroundBytes;
     private final ThreadFactory factory;

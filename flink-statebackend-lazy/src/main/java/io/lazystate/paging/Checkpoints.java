@@ -80,7 +80,12 @@ public final class Checkpoints {
                         known.put(stateView.state(), layout);
                     }
                 });
-        residency.adopt(known, view.cut());
+        try {
+            residency.adopt(known, view.cut());
+        } catch (RuntimeException | Error e) {
+            db.accessFailed(e); // some states go on from it, and others not
+            throw e;
+        }
     }
 
     /** The files that live extents and open views need: every new checkpoint refers to them. */

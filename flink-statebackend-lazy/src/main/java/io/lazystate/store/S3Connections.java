@@ -213,6 +213,8 @@ final class S3Connections implements Closeable {
             return result;
         } catch (RuntimeException e) {
             throw S3Failures.toException(e, call.ended(), range.where());
+        } catch (OutOfMemoryError e) { // no thread for the deadline, or no room for the body
+            throw ReadFailures.unavailable(range.where(), e.toString(), null);
         } finally {
             running.remove(call);
             if (deadline != null) {

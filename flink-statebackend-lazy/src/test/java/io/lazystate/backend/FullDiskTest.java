@@ -115,31 +115,28 @@ class FullDiskTest {
     }
 
     @Test
-    void aChangeThatFindsNoRoomInTheLogIsNotMade() throws Exception {
+    void aChangeThatFindsNoRoomInTheLogFailsTheTask() throws Exception {
         Throwable failure = null;
         try (TestTask task = TestTask.restore(start, List.of(handle))) {
             update(task, "new", 3);
             MapState<String, String> map = task.state(MAP);
             task.key(1);
             disk.refuse();
-            int written = 0;
-            while (failure == null) {
-                String key = longKey(written);
+            for (int i = 0; failure == null; i++) {
+                String key = longKey(i);
                 failure = catchThrowable(() -> map.put(key, "value"));
-                written++;
             }
             assertRefused(failure);
-            String refused = longKey(written - 1);
-            assertThat(map.get(refused)).isNull();
             disk.accept();
-            map.put(refused, "later");
-            handle = task.checkpoint(2, jobManager);
+
+            assertThat(task.failures()).containsExactly(failure);
+            assertThat(catchThrowable(() -> map.put("another", "value")))
+                    .hasMessageContaining("An earlier access")
+                    .hasCause(failure);
+            assertThat(catchThrowable(() -> trigger(task, 2)))
+                    .hasMessageContaining("An earlier access");
         }
-        verify("new", 3);
-        try (TestTask task = TestTask.restore(start, List.of(handle))) {
-            task.key(1);
-            assertThat(task.state(MAP).values()).contains("value", "later");
-        }
+        verify("old", 1);
     }
 
     @Test

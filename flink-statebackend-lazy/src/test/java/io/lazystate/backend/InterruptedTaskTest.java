@@ -58,7 +58,9 @@ class InterruptedTaskTest {
     private volatile boolean passReads;
     private volatile boolean deaf;
 
-    /** With each download; before, while states are registered, Flink itself takes it for the end. */
+    /**
+     * With each download; before, while states are registered, Flink itself takes it for the end.
+     */
     private volatile Thread interrupted;
 
     private KeyedStateHandle handle;
@@ -243,8 +245,7 @@ class InterruptedTaskTest {
             if (holds) {
                 held.countDown();
                 if (!await(letGo) && !deaf) {
-                    throw new LazyStateException(
-                            Kind.CLOSED, Where.NOWHERE, "interrupted", null);
+                    throw new LazyStateException(Kind.CLOSED, Where.NOWHERE, "interrupted", null);
                 }
             }
         }

@@ -24,10 +24,10 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.checkpoint.SavepointType;
-import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyGroupedInternalPriorityQueue;
 import org.apache.flink.runtime.state.KeyedStateHandle;
@@ -224,8 +224,11 @@ class SwallowedErrorsTest {
     }
 
     private static void iterate(TestTask task) throws Exception {
-        try (CloseableIterator<?> all = task.timers("timers").iterator()) {
+        CloseableIterator<?> all = task.timers("timers").iterator();
+        try {
             all.forEachRemaining(timer -> {});
+        } finally {
+            all.close();
         }
     }
 
@@ -274,7 +277,10 @@ class SwallowedErrorsTest {
         private void answer(StoredObject object) {
             if (storeFails) {
                 throw new LazyStateException(
-                        Kind.UNAVAILABLE, Where.object(object.name()), "the store does not answer", null);
+                        Kind.UNAVAILABLE,
+                        Where.object(object.name()),
+                        "the store does not answer",
+                        null);
             }
         }
     }

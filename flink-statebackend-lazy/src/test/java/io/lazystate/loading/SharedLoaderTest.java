@@ -3,9 +3,9 @@ package io.lazystate.loading;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.lazystate.loading.SharedLoader.Client;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.loading.SharedLoader.Client;
 import io.lazystate.metrics.LoadCause;
 import java.util.ArrayList;
 import java.util.Collections;

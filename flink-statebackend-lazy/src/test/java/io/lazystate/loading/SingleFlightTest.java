@@ -126,7 +126,9 @@ class SingleFlightTest {
         assertThat(flights.isUnderWay("other")).isFalse();
     }
 
-    /** Between the first seat and the others: they would be taken for what is under way for ever. */
+    /**
+     * Between the first seat and the others: they would be taken for what is under way for ever.
+     */
     @Test
     void whatIsAnsweredWhileItIsBeingAskedForIsAskedForAgain() {
         List<String> keys =
