@@ -111,7 +111,7 @@ class OverlappingCheckpointsTest {
                     update(task, key, "changed by " + next);
                 }
                 open.add(new Running(next, trigger(next), settled));
-                open.getLast().settled.await();
+                assertThat(open.getLast().settled.await(60, TimeUnit.SECONDS)).isTrue();
                 mostChanged =
                         Math.max(
                                 mostChanged, task.written().checkpointChangedRows().sum() - before);
@@ -125,7 +125,7 @@ class OverlappingCheckpointsTest {
         assertThat(mostChanged).as("rows of one delta").isLessThanOrEqualTo(5 * 4 * inFlight);
         for (Running running : open) {
             running.phase.cancel(true);
-            running.thread.join();
+            ends(running.thread);
         }
         verify(task);
     }
@@ -147,13 +147,12 @@ class OverlappingCheckpointsTest {
             this.id = id;
             this.phase = phase;
             this.thread =
-                    new Thread(
+                    run(
                             () -> {
                                 ofThread.set(settled);
                                 phase.run();
                                 settled.countDown();
                             });
-            thread.start();
         }
     }
 
@@ -161,11 +160,10 @@ class OverlappingCheckpointsTest {
     void cancellingEndsTheWait() throws Exception {
         RunnableFuture<SnapshotResult<KeyedStateHandle>> waits = waiting();
         List<Path> before = files();
-        Thread thread = new Thread(waits);
-        thread.start();
-        waiting.await();
+        Thread thread = run(waits);
+        assertThat(waiting.await(60, TimeUnit.SECONDS)).as("waits for news").isTrue();
         waits.cancel(true);
-        thread.join();
+        ends(thread);
         assertThatThrownBy(waits::get).isInstanceOf(CancellationException.class);
         assertThat(files()).as("nothing is left of it").isEqualTo(before);
     }
@@ -173,22 +171,20 @@ class OverlappingCheckpointsTest {
     @Test
     void disposingEndsTheWait() throws Exception {
         RunnableFuture<SnapshotResult<KeyedStateHandle>> waits = waiting();
-        Thread thread = new Thread(waits);
-        thread.start();
-        waiting.await();
+        Thread thread = run(waits);
+        assertThat(waiting.await(60, TimeUnit.SECONDS)).as("waits for news").isTrue();
         task.close();
-        thread.join();
+        ends(thread);
         assertThat(waits).isCancelled();
     }
 
     @Test
     void newsEndTheWaitAndAreBuiltUpon() throws Exception {
         RunnableFuture<SnapshotResult<KeyedStateHandle>> waits = waiting();
-        Thread thread = new Thread(waits);
-        thread.start();
-        waiting.await();
+        Thread thread = run(waits);
+        assertThat(waiting.await(60, TimeUnit.SECONDS)).as("waits for news").isTrue();
         task.backend().notifyCheckpointComplete(3);
-        thread.join();
+        ends(thread);
         KeyedStateHandle handle = waits.get().getJobManagerOwnedSnapshot();
         jobManager.complete(4, handle);
         task.backend().notifyCheckpointComplete(4);
@@ -238,6 +234,18 @@ class OverlappingCheckpointsTest {
             throws Exception {
         phase.run();
         return phase.get().getJobManagerOwnedSnapshot();
+    }
+
+    private static Thread run(Runnable work) {
+        Thread thread = new Thread(work);
+        thread.setDaemon(true);
+        thread.start();
+        return thread;
+    }
+
+    private static void ends(Thread thread) throws InterruptedException {
+        thread.join(TimeUnit.SECONDS.toMillis(60));
+        assertThat(thread.isAlive()).isFalse();
     }
 
     private interface Waiting {
