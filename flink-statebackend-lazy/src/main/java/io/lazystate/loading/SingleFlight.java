@@ -133,6 +133,7 @@ final class SingleFlight<K, V> {
                     for (int i = 0; i < values.size(); i++) {
                         seats.get(i).result.complete(values.get(i));
                     }
+                    pending.add(-keys.size()); // last: who goes on with a result may ask for more
                 } catch (Throwable t) {
                     fail(t);
                 }
@@ -149,11 +150,11 @@ final class SingleFlight<K, V> {
         private void fail(Throwable t) {
             leave();
             seats.forEach(seat -> seat.result.completeExceptionally(t));
+            pending.add(-keys.size());
         }
 
         /** From now on the same is asked for again. */
         private void leave() {
-            pending.add(-keys.size());
             for (int i = 0; i < keys.size(); i++) {
                 underWay.remove(keys.get(i), seats.get(i));
             }
