@@ -92,6 +92,10 @@ final class BackendAssembly<K> {
     private final Function<String, ColumnFamilyOptions> familyOptions;
     private final LocalTier tier;
 
+    /** Made last, and closed first if the build fails behind it; then the backend closes it. */
+    private final List<AutoCloseable> writers = new ArrayList<>();
+
+    /** What may fail comes before what has to be closed. */
     BackendAssembly(
             KeyedStateBackendParameters<K> parameters,
             LazySettings settings,
@@ -106,23 +110,23 @@ final class BackendAssembly<K> {
                 CompositeKeySerializationUtils.computeRequiredBytesInKeyGroupPrefix(
                         parameters.getNumberOfKeyGroups());
         this.work = local.directory().toPath().resolve("lazy");
-        this.threads = new LoaderThreads(settings.loaderThreads());
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
-        this.reads =
-                new StoreReads(ports, parameters.getEnv().getTaskManagerInfo(), settings, metrics);
         this.sleeper = ports.sleeper();
         this.patience = ports.patience();
-        this.loader =
-                new PageLoader(
-                        reads.verified(), threads.executor(), settings.pageCacheBytes(), metrics);
         this.ttlFilters =
                 new TtlFilters(
                         parameters.getTtlTimeProvider(),
                         local.container().getQueryTimeAfterNumEntries(),
                         local.container().getPeriodicCompactionTime());
+        this.reads =
+                new StoreReads(ports, parameters.getEnv().getTaskManagerInfo(), settings, metrics);
         this.tier = new LocalTier(settings);
         this.familyOptions = name -> tier.limit(local.container().getColumnOptions());
+        this.threads = new LoaderThreads(settings.loaderThreads());
+        this.loader =
+                new PageLoader(
+                        reads.verified(), threads.executor(), settings.pageCacheBytes(), metrics);
     }
 
     AbstractKeyedStateBackend<K> build() throws BackendBuildingException {
@@ -233,9 +237,11 @@ final class BackendAssembly<K> {
         RocksDBWriteBatchWrapper batch =
                 new RocksDBWriteBatchWrapper(
                         db, container.getWriteOptions(), local.writeBatchBytes());
+        writers.add(batch);
         RocksDBManualCompactionManager compactions =
                 RocksDBManualCompactionManager.create(
                         db, local.compactions(), env.getIOManager().getExecutorService());
+        writers.add(compactions);
         LazySnapshotStrategy<K> snapshots =
                 new LazySnapshotStrategy<>(
                         db,
@@ -295,6 +301,7 @@ final class BackendAssembly<K> {
                 cancelRestore.isClosed()
                         || (t instanceof LazyStateException e && e.kind() == Kind.CLOSED);
         List<AutoCloseable> leftovers = new ArrayList<>();
+        leftovers.addAll(writers);
         leftovers.add(cancel);
         leftovers.add(guard);
         if (database != null) {

@@ -24,6 +24,7 @@ import org.apache.flink.state.rocksdb.RocksDBOperationUtils;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionConfig;
+import org.apache.flink.util.IOUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -117,6 +118,21 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                         shared,
                         directory,
                         nativeMetrics.isStatisticsEnabled());
+        BackendAssembly<K> assembly;
+        try {
+            assembly = assembly(parameters, directory, container, nativeMetrics);
+        } catch (Throwable t) {
+            IOUtils.closeQuietly(container);
+            throw t;
+        }
+        return assembly.build();
+    }
+
+    private <K> BackendAssembly<K> assembly(
+            KeyedStateBackendParameters<K> parameters,
+            File directory,
+            RocksDBResourceContainer container,
+            RocksDBNativeMetricOptions nativeMetrics) {
         BackendAssembly.Local local =
                 new BackendAssembly.Local(
                         directory,
@@ -133,7 +149,7 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                         sizeTrackingConfigBuilder
                                 .setMetricGroup(parameters.getMetricGroup())
                                 .build());
-        return new BackendAssembly<>(parameters, settings, ports, local, tracking).build();
+        return new BackendAssembly<>(parameters, settings, ports, local, tracking);
     }
 
     @Override

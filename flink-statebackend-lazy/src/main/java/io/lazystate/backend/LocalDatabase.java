@@ -95,13 +95,17 @@ final class LocalDatabase<K> implements AutoCloseable {
         LinkedHashMap<String, RocksDbKvStateInfo> states = new LinkedHashMap<>();
         LinkedHashMap<String, HeapPriorityQueueSnapshotRestoreWrapper<?>> queues =
                 new LinkedHashMap<>();
-        RocksDBRestoreOperation operation = operation(opening, handlesOfFlink, states, queues);
+        RocksDBRestoreOperation operation = null;
+        LocalDatabase<K> database = null;
         try {
+            operation = operation(opening, handlesOfFlink, states, queues);
             RocksDBRestoreResult opened = operation.restore();
             PagedRocksDB paged = new PagedRocksDB(opened.getDb(), paging);
+            database = new LocalDatabase<>(opening, states, queues, opened, paged);
             states.forEach((name, state) -> paged.register(state.columnFamilyHandle, name));
-            return new LocalDatabase<>(opening, states, queues, opened, paged);
+            return database;
         } catch (Throwable t) {
+            IOUtils.closeQuietly(database); // closes column families before what they are in
             states.values().forEach(IOUtils::closeQuietly);
             IOUtils.closeQuietly(operation);
             paging.overlayOptions().close();

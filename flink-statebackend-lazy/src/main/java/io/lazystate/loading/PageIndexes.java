@@ -34,8 +34,8 @@ public final class PageIndexes {
         this.reader = reader;
         this.metrics = metrics;
         this.faults = faults;
-        this.tables = new SingleFlight<>(executor);
-        this.filters = new SingleFlight<>(executor);
+        this.tables = new SingleFlight<>(executor, metrics.pendingIndexes());
+        this.filters = new SingleFlight<>(executor, metrics.pendingIndexes());
     }
 
     // ------------------------------------------------------------------ page tables

@@ -105,6 +105,7 @@ final class SingleFlight<K, V> {
         private final Function<LoadCause, List<V>> work;
         private final AtomicBoolean started = new AtomicBoolean();
         private final AtomicBoolean answered = new AtomicBoolean();
+        private final AtomicBoolean settled = new AtomicBoolean();
         private LoadCause cause;
 
         Flight(List<K> keys, LoadCause cause, long bytes, Function<LoadCause, List<V>> work) {
@@ -150,6 +151,7 @@ final class SingleFlight<K, V> {
                     for (int i = 0; i < seats.size(); i++) {
                         seats.get(i).result.complete(values.get(i));
                     }
+                    settle();
                 } catch (Throwable t) {
                     fail(t);
                 }
@@ -164,12 +166,19 @@ final class SingleFlight<K, V> {
         private void fail(Throwable t) {
             leave();
             seats.forEach(seat -> seat.result.completeExceptionally(t));
+            settle();
+        }
+
+        /** Last: whoever goes on with a result may have asked for more. */
+        private void settle() {
+            if (settled.compareAndSet(false, true)) {
+                pending.add(-keys.size());
+            }
         }
 
         /** From now on the same is asked for again. */
         private void leave() {
             if (answered.compareAndSet(false, true)) {
-                pending.add(-keys.size());
                 removeSeats();
             }
         }

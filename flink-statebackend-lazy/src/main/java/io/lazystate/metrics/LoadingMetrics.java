@@ -49,6 +49,7 @@ public final class LoadingMetrics {
     private final LongAdder edgeDamaged = new LongAdder();
     private final LongAdder replicaReads = new LongAdder();
     private final LongAdder pendingPages = new LongAdder();
+    private final LongAdder pendingIndexes = new LongAdder();
     private final LongAdder stallNanos = new LongAdder();
     private final Histogram latencyMillis = new DescriptiveStatisticsHistogram(LATENCIES_KEPT);
     private final RecoveryMetrics recovery = new RecoveryMetrics(System::nanoTime);
@@ -106,6 +107,11 @@ public final class LoadingMetrics {
     /** Pages that are being fetched, or wait for their turn. */
     public LongAdder pendingPages() {
         return pendingPages;
+    }
+
+    /** Page tables and filters that are being fetched, or wait for their turn. */
+    public LongAdder pendingIndexes() {
+        return pendingIndexes;
     }
 
     /** Waves of ranged reads that a state access waited for. */
@@ -266,6 +272,7 @@ public final class LoadingMetrics {
         group.gauge("cacheHitRateEdge", (Gauge<Double>) this::edgeHitRate);
         gauge(group, "pagesTotal", pagesTotal);
         gauge(group, "pendingPages", pendingPages::sum);
+        gauge(group, "pendingIndexes", pendingIndexes::sum);
         gauge(group, "stallTimeMs", () -> TimeUnit.NANOSECONDS.toMillis(stallNanos.sum()));
         group.histogram("stateLoadingLatencyMs", latencyMillis);
         recovery.register(group);

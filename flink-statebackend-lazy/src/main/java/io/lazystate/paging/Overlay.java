@@ -2,6 +2,7 @@ package io.lazystate.paging;
 
 import io.lazystate.loading.MergeCursor;
 import io.lazystate.run.Lookup;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -43,6 +44,12 @@ final class Overlay {
     private static final byte REMOVE = 0;
     private static final byte PUT = 1;
     private static final byte[] REMOVED = {REMOVE};
+
+    /**
+     * How no state's name begins: half of a surrogate pair, which the UTF-8 that Flink writes names
+     * in does not have, and the modified UTF-8 that JNI reads them in does.
+     */
+    private static final byte[] NO_STATES_NAME = {(byte) 0xed, (byte) 0xa0, (byte) 0x80};
 
     /** Rows that are copied to the main column family, or removed, with one write. */
     private static final int ROWS_A_BATCH = 1000;
@@ -87,8 +94,15 @@ final class Overlay {
     }
 
     private ColumnFamilyHandle create() throws RocksDBException {
-        byte[] name = ("__lazystate_overlay_" + ++families).getBytes(StandardCharsets.UTF_8);
-        return db.createColumnFamily(new ColumnFamilyDescriptor(name, familyOptions));
+        return db.createColumnFamily(new ColumnFamilyDescriptor(name(++families), familyOptions));
+    }
+
+    private static byte[] name(int number) {
+        byte[] readable = ("lazystate_overlay_" + number).getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(NO_STATES_NAME.length + readable.length)
+                .put(NO_STATES_NAME)
+                .put(readable)
+                .array();
     }
 
     private ColumnFamilyHandle family() {

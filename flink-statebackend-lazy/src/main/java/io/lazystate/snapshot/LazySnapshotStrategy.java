@@ -105,16 +105,24 @@ public final class LazySnapshotStrategy<K>
             metaInfos.add(state.metaInfo.snapshot());
         }
         ResourceGuard.Lease lease = rocksDBResourceGuard.acquireResource();
+        SnapshotView view = null;
         try {
-            return new Captured(
-                    lease,
-                    checkpoints.capture(),
-                    checkpoints.objectsInUse(),
-                    expiries.get(),
-                    metaInfos);
+            view = checkpoints.capture();
+            return new Captured(lease, view, checkpoints.objectsInUse(), expiries.get(), metaInfos);
         } catch (Throwable t) {
-            lease.close(); // the backend waits for it when it is disposed
+            release(view, lease);
             throw t;
+        }
+    }
+
+    /**
+     * The backend waits for the lease when it is disposed, so that it is given back in any case.
+     */
+    private static void release(@Nullable SnapshotView view, ResourceGuard.Lease lease) {
+        try (lease) {
+            if (view != null) {
+                view.close();
+            }
         }
     }
 
@@ -265,8 +273,7 @@ public final class LazySnapshotStrategy<K>
             if (attempt != null) {
                 attempt.released();
             }
-            view.close();
-            lease.close();
+            LazySnapshotStrategy.release(view, lease);
         }
     }
 }

@@ -3,6 +3,7 @@ package io.lazystate.store;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
+import java.net.SocketTimeoutException;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
@@ -27,7 +28,8 @@ final class S3Failures {
         if (end == S3Call.End.CANCELLED) {
             return closed(where, e);
         }
-        if (end == S3Call.End.TIMED_OUT) {
+        // The socket has the same time as the attempt: either may be the first to be out of it.
+        if (end == S3Call.End.TIMED_OUT || find(e, SocketTimeoutException.class) != null) {
             return ReadFailures.unavailable(where, "the store did not answer in time", e);
         }
         AwsServiceException answer = find(e, AwsServiceException.class);

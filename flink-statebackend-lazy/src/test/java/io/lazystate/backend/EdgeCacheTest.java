@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.lazystate.Condition;
 import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
 import java.io.File;
@@ -85,9 +86,8 @@ class EdgeCacheTest {
     void whatARestartedTaskReadBeforeCostsNoRequest() throws Exception {
         try (TestTask task = TestTask.restore(start, List.of(handle))) {
             readAll(task);
-            assertThat(task.reads().requests()).isPositive();
-            // Nobody waits for filters; a task that ends would cancel them.
-            TestTask.await(() -> entries().size() >= task.reads().requests());
+            assertThat(task.settled().reads().requests()).isPositive();
+            awaitEntries(task.reads().requests());
         }
         try (TestTask task = restoreWithoutStore()) {
             readAll(task);
@@ -141,9 +141,7 @@ class EdgeCacheTest {
     void tasksOfAProcessShareIt() throws Exception {
         try (TestTask first = TestTask.restore(start, List.of(handle))) {
             readAll(first);
-            while (entries().size() < first.metrics().edgeMisses().sum()) {
-                Thread.onSpinWait(); // until they are written
-            }
+            awaitEntries(first.settled().metrics().edgeMisses().sum());
             try (TestTask second = restoreWithoutStore()) {
                 readAll(second);
                 assertThat(second.reads().requests()).isZero();
@@ -222,6 +220,11 @@ class EdgeCacheTest {
                             return closed;
                         }),
                 List.of(handle));
+    }
+
+    /** They are written by a thread of the cache's own. */
+    private void awaitEntries(long number) {
+        Condition.await("what was read is cached", () -> entries().size() >= number);
     }
 
     private static void readAll(TestTask task) throws Exception {

@@ -2,6 +2,7 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.Condition;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.ExtentHeat;
 import io.lazystate.loading.Hydrator;
@@ -80,9 +81,7 @@ class EvictionTest {
                 }
                 last = task.checkpoint(++checkpoint, jobManager);
                 settle(task, keeper);
-                assertThat(task.database().localSpace().bytes().total())
-                        .as("round %d", round)
-                        .isLessThan(BUDGET * 11 / 10);
+                awaitLessThan(BUDGET * 11 / 10, task, keeper);
             }
             assertThat(model.size() * (long) VALUE_BYTES).isGreaterThan(9 * BUDGET);
             assertThat(task.metrics().evictions().sum()).isPositive();
@@ -253,7 +252,9 @@ class EvictionTest {
             for (long key = 0; key < KEYS / 4; key++) {
                 write(task, key);
             }
-            assertThat(task.database().localSpace().bytes().total()).isGreaterThan(BUDGET);
+            Condition.await(
+                    "it is flushed",
+                    () -> task.database().localSpace().bytes().total() > BUDGET * 3 / 2);
             settle(task, keeper);
             write(task, 1);
             assertThat(task.metrics().heldBackNanos().sum()).isPositive();
@@ -263,6 +264,8 @@ class EvictionTest {
             settle(task, keeper);
             task.checkpoint(++checkpoint, jobManager);
             settle(task, keeper);
+            awaitLessThan(BUDGET * 9 / 10, task, keeper);
+            keeper.step();
 
             long heldBack = task.metrics().heldBackNanos().sum();
             write(task, 2);
@@ -273,6 +276,28 @@ class EvictionTest {
 
     @Test
     void hydrationEndsWhereTheBudgetDoes() throws Exception {
+        try (TestTask task = TestTask.restore(start(), List.of(written()))) {
+            TierSettings settings = new TierSettings(BUDGET, 0.85, 0.7, PROMOTE_AFTER_READS);
+            LocalBudget.Share share = new LocalBudget().open(settings);
+            StepwiseHydrator stepwise =
+                    new StepwiseHydrator(task, scratch, StepwiseHydrator.loader(), share);
+
+            assertThat(stepwise.hydrator().run()).isEqualTo(Hydrator.End.FULL);
+
+            task.database().settle();
+            assertThat(task.database().localSpace().bytes().total())
+                    .isGreaterThan(BUDGET * 6 / 10)
+                    .isLessThan(BUDGET * 7 / 10);
+            checkAll(task);
+        }
+    }
+
+    /**
+     * How far it comes depends on when the disk is measured: an extent that is being fetched counts
+     * twice then.
+     */
+    @Test
+    void aBackendsHydrationStaysWithinTheBudget() throws Exception {
         KeyedStateHandle handle = written();
         config.set(LazyStateOptions.LOADING_MODE, LoadingMode.HYBRID);
         config.set(LazyStateOptions.HYDRATION_ENABLED, true);
@@ -281,8 +306,9 @@ class EvictionTest {
             check(task, 0);
             TestTask.awaitHydration();
             task.database().settle();
+            assertThat(task.database().coldExtents()).isNotEmpty();
             assertThat(task.database().localSpace().bytes().total())
-                    .isGreaterThan(BUDGET / 2)
+                    .isPositive()
                     .isLessThan(BUDGET * 7 / 10);
             checkAll(task);
         }
@@ -315,7 +341,7 @@ class EvictionTest {
             heat.touch(hottest.extent(), 20 * PROMOTE_AFTER_READS);
             settle(task, keeper);
             assertThat(db.coldExtents()).doesNotContain(hottest);
-            assertThat(task.database().localSpace().bytes().total()).isLessThan(BUDGET / 2);
+            awaitLessThan(BUDGET / 2, task, keeper);
             assertThat(task.metrics().evictions().sum()).isPositive().isLessThan(4);
             checkAll(task);
         }
@@ -379,6 +405,21 @@ class EvictionTest {
             task.database().localSpace().reclaim();
             check(task, random.nextInt(KEYS));
         }
+    }
+
+    /** What is compacted in the background takes its time to be gone. */
+    private static void awaitLessThan(long bytes, TestTask task, TierKeeper keeper) {
+        Condition.await(
+                "it takes up less than " + bytes,
+                () -> {
+                    if (task.database().localSpace().bytes().total() < bytes) {
+                        return true;
+                    }
+                    keeper.step();
+                    task.database().settle();
+                    task.database().localSpace().reclaim();
+                    return false;
+                });
     }
 
     private void write(TestTask task, long key) throws Exception {

@@ -22,7 +22,6 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RunnableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
@@ -59,7 +58,6 @@ final class FaultScenario {
     private static final long FIRST_ID = 10;
     private static final KeyGroupRange OWN = KeyGroupRange.of(20, MAX_PARALLELISM - 1);
     private static final int CUT = 70;
-    private static final long TOO_LONG_SECONDS = 60;
 
     private final Path store;
     private final Path backup;
@@ -243,8 +241,20 @@ final class FaultScenario {
                         MAX_PARALLELISM);
         TestTask task = TestTask.restore(start, handles, cancel);
         StateModel model = completed.within(OWN);
-        return new FuzzSubtask(
-                start, task, model, FuzzSchema.complete(model), keys, new Random(2), coverage, log);
+        try {
+            return new FuzzSubtask(
+                    start,
+                    task,
+                    model,
+                    FuzzSchema.complete(model),
+                    keys,
+                    new Random(2),
+                    coverage,
+                    log);
+        } catch (Exception | AssertionError e) {
+            task.close();
+            throw e;
+        }
     }
 
     /** Takes a checkpoint, and another one if the first fails. */
@@ -326,8 +336,8 @@ final class FaultScenario {
                         "canceller")
                 .start();
         try {
-            boolean unused = new CountDownLatch(1).await(TOO_LONG_SECONDS, TimeUnit.SECONDS);
-            throw new AssertionError("the read is not interrupted");
+            new CountDownLatch(1).await();
+            throw new AssertionError("unreachable");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new LazyStateException(Kind.CLOSED, Where.NOWHERE, "interrupted", e);

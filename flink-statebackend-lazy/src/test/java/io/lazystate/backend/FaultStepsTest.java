@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.lazystate.ScratchDirectory;
 import io.lazystate.backend.FaultPlan.Fault;
 import io.lazystate.backend.FaultPlan.Step;
+import io.lazystate.watchdog.Patience;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * which it can go wrong: for every one if {@code -Dfuzz.seconds=} gives it a minute or more, else
  * for some of each kind.
  */
-@Timeout(1800) // a hold on the database that nobody gives back blocks its disposal for ever
+@Patience(minutes = 30)
 class FaultStepsTest {
     /** Lives of one kind of step and fault in the default build, or a few more. */
     private static final int FEW = 2;

@@ -2,13 +2,13 @@ package io.lazystate.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lazystate.Condition;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.StateDescriptor;
@@ -33,7 +33,6 @@ import org.junit.jupiter.api.io.TempDir;
 class ForeignReadsTest {
     private static final long KEYS = 300;
     private static final int STEP = 3;
-    private static final long TOO_LONG_SECONDS = 60;
 
     private static final ValueStateDescriptor<String> VALUE =
             new ValueStateDescriptor<>("value", StringSerializer.INSTANCE);
@@ -72,7 +71,7 @@ class ForeignReadsTest {
             change(task);
             Queries queries = new Queries(task);
 
-            get(executor.submit(() -> check(queries)));
+            executor.submit(() -> check(queries)).get();
 
             assertThat(task.metrics().faults().sum()).isPositive();
             assertThat(task.metrics().extentsLinked().sum()).isZero();
@@ -96,15 +95,15 @@ class ForeignReadsTest {
                                 return round;
                             });
             gate.letDownloadsPass(Integer.MAX_VALUE);
-            long tooLate = System.nanoTime() + TimeUnit.SECONDS.toNanos(TOO_LONG_SECONDS);
-            while (!task.database().coldExtents().isEmpty()) {
-                assertThat(System.nanoTime()).as("hydration ends").isLessThan(tooLate);
-                task.database().settle();
-                Thread.onSpinWait();
-            }
+            Condition.await(
+                    "hydration ends",
+                    () -> {
+                        task.database().settle();
+                        return task.database().coldExtents().isEmpty();
+                    });
             loaded.set(true);
 
-            assertThat(get(rounds)).isPositive();
+            assertThat(rounds.get()).isPositive();
         }
     }
 
@@ -146,10 +145,6 @@ class ForeignReadsTest {
             }
         }
         return null;
-    }
-
-    private static <T> T get(Future<T> future) throws Exception {
-        return future.get(TOO_LONG_SECONDS, TimeUnit.SECONDS);
     }
 
     private TestTask.Start start() {

@@ -31,11 +31,9 @@ import org.apache.flink.util.ExceptionUtils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A local disk that takes no more files fails what needs one, says so, and harms nothing else. */
-@Timeout(60) // a hold on the database that nobody gives back blocks its disposal for ever
 class FullDiskTest {
     private static final int KEYS = 1_000;
     private static final int LONG_KEY_BYTES = 4 << 10;

@@ -195,7 +195,10 @@ final class FuzzSubtask implements AutoCloseable {
         scope.coverage().hitIf(written.checkpointExtentsFolded().sum() > 0, Event.EXTENTS_FOLDED);
         scope.coverage().hitIf(task.metrics().hotReads().sum() > 0, Event.HOT_ROWS_READ);
         scope.coverage().hitIf(task.metrics().edgeHits().sum() > 0, Event.EDGE_CACHE_HIT);
-        keys.close();
-        task.close();
+        try {
+            keys.close();
+        } finally {
+            task.close();
+        }
     }
 }

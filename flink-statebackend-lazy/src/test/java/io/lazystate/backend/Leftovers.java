@@ -15,6 +15,9 @@ final class Leftovers {
     /** The descriptors of this process, where the operating system shows them. */
     private static final Path OPEN_FILES = Path.of("/proc/self/fd");
 
+    /** Only one that is left takes so long, and fails the test. */
+    private static final long ENDING_SECONDS = 60;
+
     private Leftovers() {}
 
     /**
@@ -40,7 +43,7 @@ final class Leftovers {
         for (Thread thread : Thread.getAllStackTraces().keySet()) {
             if (thread.getName().startsWith("lazy-state")) {
                 // The pool is over when its threads have done all but to end.
-                thread.join(TimeUnit.SECONDS.toMillis(2));
+                thread.join(TimeUnit.SECONDS.toMillis(ENDING_SECONDS));
                 if (thread.isAlive()) {
                     alive.add(thread);
                 }

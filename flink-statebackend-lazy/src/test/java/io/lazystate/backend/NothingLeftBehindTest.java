@@ -3,6 +3,7 @@ package io.lazystate.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.lazystate.Condition;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,9 +134,7 @@ class NothingLeftBehindTest {
                                     CheckpointStorageLocationReference.getDefault()));
             Thread writer = new Thread(checkpoint, "writer");
             writer.start();
-            while (gate.get().missing() > 1) {
-                Thread.onSpinWait();
-            }
+            Condition.await("it waits for the store", () -> gate.get().missing() < 2);
             checkpoint.cancel(true);
             writer.join();
             assertThat(task.database().getLongProperty("rocksdb.num-snapshots")).isZero();

@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import io.lazystate.Condition;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.StoreMetrics;
@@ -8,8 +9,6 @@ import io.lazystate.store.RangedReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -32,7 +31,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class OperatorTask<IN, OUT> implements AutoCloseable {
     static final int MAX_PARALLELISM = 128;
-    private static final int PATIENCE_SECONDS = 60;
 
     /** Runs in the task thread before each result. */
     private static Runnable beforeResults = () -> {};
@@ -144,15 +142,12 @@ final class OperatorTask<IN, OUT> implements AutoCloseable {
         return ports.metrics.pages(LoadCause.PREFETCH).sum();
     }
 
-    /** Returns when every page is here that was asked for. */
+    /** Returns when all has come that was asked for, pages and their indexes. */
     OperatorTask<IN, OUT> settled() {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (ports.metrics.pendingPages().sum() > 0) {
-            if (System.nanoTime() > deadline) {
-                throw new IllegalStateException("Pages do not arrive");
-            }
-            LockSupport.parkNanos(100_000);
-        }
+        LoadingMetrics metrics = ports.metrics;
+        Condition.await(
+                "what was asked for has come",
+                () -> metrics.pendingIndexes().sum() == 0 && metrics.pendingPages().sum() == 0);
         return this;
     }
 

@@ -76,7 +76,7 @@ class S3WireTest {
             ValueState<String> state = task.state(STATE);
             task.key(7L);
             assertThat(state.value()).isEqualTo("value 7");
-            TestTask.await(() -> store.ranges().size() >= 3); // nobody waits for the filter
+            task.settled(); // nobody waits for the filter
             assertThat(store.ranges()).as("and a page and a filter, at once").hasSize(3);
             assertThat(store.connections()).as("as wide as the wave").isLessThanOrEqualTo(2);
 
@@ -84,7 +84,7 @@ class S3WireTest {
                 task.key(key);
                 assertThat(state.value()).isEqualTo("value " + key);
             }
-            TestTask.await(() -> store.ranges().size() == task.reads().requests());
+            task.settled();
             assertThat(store.ranges().size())
                     .as("every request at the port is one on the wire, and no other is")
                     .isEqualTo((int) task.reads().requests())

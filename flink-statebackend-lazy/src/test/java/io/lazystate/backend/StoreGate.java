@@ -11,18 +11,15 @@ import java.util.Deque;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Stands before a store and lets requests pass, fail, or wait.
  *
- * <p>Threads: any. A request that waits too long fails, so that a test ends; no test is slower for
- * it when it passes.
+ * <p>Threads: any. A request waits until it may pass, or its thread is interrupted: by its task's
+ * end, or by the watchdog.
  */
 final class StoreGate implements RangedReader {
-    private static final long TOO_LONG_SECONDS = 60;
-
     private final RangedReader store;
     private volatile boolean closed;
     private volatile boolean refusing;
@@ -74,9 +71,7 @@ final class StoreGate implements RangedReader {
 
     /** Returns when so many more downloads have come, in all calls together. */
     void awaitDownloads(int more) throws InterruptedException {
-        if (!heldDownloads.tryAcquire(more, TOO_LONG_SECONDS, TimeUnit.SECONDS)) {
-            throw new IllegalStateException("Fewer downloads were started");
-        }
+        heldDownloads.acquire(more);
     }
 
     @Override
@@ -94,7 +89,7 @@ final class StoreGate implements RangedReader {
         Semaphore permits = downloads;
         if (permits != null) {
             heldDownloads.release();
-            await(seconds -> permits.tryAcquire(seconds, TimeUnit.SECONDS), object);
+            await(permits::acquire, object);
         }
         return store.download(object, offset, length, target);
     }
@@ -105,7 +100,7 @@ final class StoreGate implements RangedReader {
         }
         CountDownLatch wave = join();
         if (wave != null) {
-            await(seconds -> wave.await(seconds, TimeUnit.SECONDS), object);
+            await(wave::await, object);
         }
     }
 
@@ -121,14 +116,12 @@ final class StoreGate implements RangedReader {
     }
 
     private interface Waiting {
-        boolean succeedsIn(long seconds) throws InterruptedException;
+        void end() throws InterruptedException;
     }
 
     private static void await(Waiting waiting, StoredObject object) {
         try {
-            if (!waiting.succeedsIn(TOO_LONG_SECONDS)) {
-                throw error(Kind.INTERNAL, object, "waited in vain for others");
-            }
+            waiting.end();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw error(Kind.CLOSED, object, "interrupted");

@@ -1,5 +1,6 @@
 package io.lazystate.backend;
 
+import io.lazystate.Condition;
 import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadingMetrics;
 import io.lazystate.metrics.StoreMetrics;
@@ -17,8 +18,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.RunnableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.state.State;
@@ -71,6 +70,7 @@ final class TestTask implements AutoCloseable {
     private final CheckpointStorageAccess storage;
     private final AbstractKeyedStateBackend<Long> backend;
     private final CountingPorts ports;
+    private final List<RunnableFuture<?>> triggered = new CopyOnWriteArrayList<>();
 
     private TestTask(
             MockEnvironment env,
@@ -221,15 +221,19 @@ final class TestTask implements AutoCloseable {
         return backend;
     }
 
-    /** Waits for requests that nobody else waits for; what never comes fails the test behind. */
-    static void await(BooleanSupplier come) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
-        while (!come.getAsBoolean() && System.nanoTime() < deadline) {
-            Thread.onSpinWait();
-        }
+    /**
+     * Returns when all has come that was asked for, also what nobody waits for: pages that are read
+     * ahead, and filters. Only then does it make sense to count.
+     */
+    TestTask settled() {
+        LoadingMetrics metrics = ports.metrics;
+        Condition.await(
+                "what was asked for has come",
+                () -> metrics.pendingIndexes().sum() == 0 && metrics.pendingPages().sum() == 0);
+        return this;
     }
 
-    /** Reads from the store so far. */
+    /** Reads from the store so far; of what is under way some may not have begun. */
     CountingReader reads() {
         return ports.reader;
     }
@@ -316,6 +320,14 @@ final class TestTask implements AutoCloseable {
     RunnableFuture<SnapshotResult<KeyedStateHandle>> trigger(
             long id, CheckpointOptions options, UnaryOperator<CheckpointStreamFactory> mishaps)
             throws Exception {
+        RunnableFuture<SnapshotResult<KeyedStateHandle>> phase = phase(id, options, mishaps);
+        triggered.add(phase);
+        return phase;
+    }
+
+    private RunnableFuture<SnapshotResult<KeyedStateHandle>> phase(
+            long id, CheckpointOptions options, UnaryOperator<CheckpointStreamFactory> mishaps)
+            throws Exception {
         CheckpointStreamFactory streams =
                 mishaps.apply(
                         storage.resolveCheckpointStorageLocation(id, options.getTargetLocation()));
@@ -357,8 +369,13 @@ final class TestTask implements AutoCloseable {
         }
     }
 
+    /**
+     * Cancels what was triggered and has not ended, as Flink does: the backend waits for those that
+     * hold its database, and a test that fails may never have run them.
+     */
     @Override
     public void close() {
+        triggered.forEach(phase -> phase.cancel(true));
         backend.dispose();
         IOUtils.closeQuietly(env);
     }

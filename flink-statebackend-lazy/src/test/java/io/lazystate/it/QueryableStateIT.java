@@ -2,6 +2,7 @@ package io.lazystate.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
@@ -75,9 +76,17 @@ class QueryableStateIT {
         return new LedgerJob.Execution(history, 2, LedgerJob.NEVER, LedgerJob.NEVER);
     }
 
+    /** Below those that the system gives to others meanwhile. */
     private static int freePort() throws Exception {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
+        for (int port = 20_000 + (int) (ProcessHandle.current().pid() % 5_000); ; port++) {
+            try (ServerSocket socket =
+                    new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return socket.getLocalPort();
+            } catch (BindException e) {
+                if (port > 30_000) {
+                    throw e;
+                }
+            }
         }
     }
 

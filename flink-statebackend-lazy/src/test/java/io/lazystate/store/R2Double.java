@@ -3,6 +3,7 @@ package io.lazystate.store;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.lazystate.Condition;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
@@ -22,6 +23,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.configuration.Configuration;
@@ -57,6 +59,7 @@ public final class R2Double implements AutoCloseable {
     private final Set<InetSocketAddress> connections = ConcurrentHashMap.newKeySet();
     private final BlockingQueue<String> stalled = new LinkedBlockingQueue<>();
     private final CountDownLatch released = new CountDownLatch(1);
+    private final AtomicInteger answered = new AtomicInteger();
 
     /** What goes wrong with one request. */
     interface Fault {
@@ -125,9 +128,21 @@ public final class R2Double implements AutoCloseable {
         };
     }
 
-    /** Does not answer before the store is closed. */
+    /** Does not answer before the store is told to, or closed. */
     static Fault stall() {
-        return (store, exchange, object) -> store.stallHere(exchange);
+        return (store, exchange, object) -> {
+            store.stallHere(exchange);
+            store.answer(exchange);
+        };
+    }
+
+    /** Ends the connection without an answer once another request has been answered. */
+    static Fault cutBehindTheNext() {
+        return (store, exchange, object) -> {
+            int answered = store.answered.get();
+            Condition.await("the next is answered", () -> store.answered.get() > answered);
+            throw new IOException("cut, as told");
+        };
     }
 
     /** Sends some bytes, and no more before the store is closed. */
@@ -144,6 +159,11 @@ public final class R2Double implements AutoCloseable {
     /** Returns when a request stalls. */
     void awaitStalled() throws InterruptedException {
         stalled.take();
+    }
+
+    /** From now on no request stalls, and those that do are answered. */
+    void release() {
+        released.countDown();
     }
 
     /** Range headers of all requests so far, in the order of arrival. */
@@ -174,6 +194,7 @@ public final class R2Double implements AutoCloseable {
             connections.add(exchange.getRemoteAddress());
             ranges.add(String.valueOf(exchange.getRequestHeaders().getFirst("Range")));
             answer(exchange);
+            answered.incrementAndGet();
         } catch (IOException e) {
             // The client has gone, or shall see the connection end: closing the exchange does it.
         }
