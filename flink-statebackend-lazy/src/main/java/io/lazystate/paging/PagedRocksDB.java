@@ -55,7 +55,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final HotKeys hotKeys = new HotKeys();
     private final OutOfLine outOfLine;
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
-    private final ReadOptions readOptions = new ReadOptions();
+    private final Reads now = Reads.now();
     private final Captures captures = new Captures();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
@@ -75,12 +75,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.raw = opened;
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
-        this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
+        this.reader = new RowReader(this, opened, overlay, captures, context, now);
         this.outOfLine = new OutOfLine(opened, reader, overlay, hotKeys, context);
         StaleRows stale = new StaleRows(opened, captures);
         this.linker = new Linker(opened, states, stale, context);
-        this.residency =
-                new Residency(states, overlay, linker, stale, captures, context, readOptions);
+        this.residency = new Residency(states, overlay, linker, stale, captures, context, now);
         this.moves = residency.moves();
         this.space = new LocalSpace(opened, states, overlay, linker, residency, context.metrics());
         this.checkpoints = new Checkpoints(this, states, overlay, reader, hotKeys, residency);
@@ -178,25 +177,33 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return get(family, key);
         }
         PagedState state = states.of(family);
-        return reader.get(state, captures.mapOf(state, snapshot), key, options);
+        try (Reads reads = Reads.by(options)) {
+            return reader.get(state, captures.mapOf(state, snapshot), key, reads);
+        }
     }
 
     @Override
     public RocksIterator newIterator(ColumnFamilyHandle family) {
-        return newIterator(family, readOptions);
+        return newIterator(family, now.options());
     }
 
+    /** Within the options' bounds every row, whatever else they say: see {@link Reads}. */
     @Override
     public RocksIterator newIterator(ColumnFamilyHandle family, ReadOptions options) {
         settle();
         PagedState state = states.of(family);
         Snapshot snapshot = options.snapshot();
-        if (snapshot != null) {
-            return reader.iterator(state, captures.mapOf(state, snapshot), options);
+        try (Reads reads = Reads.by(options)) { // the iterator has a copy
+            return snapshot == null
+                    ? iteratorNow(state, reads)
+                    : reader.iterator(state, captures.mapOf(state, snapshot), reads);
         }
+    }
+
+    private RocksIterator iteratorNow(PagedState state, Reads reads) {
         while (true) { // extent map and overlay have to be of one moment
             long stamp = moves.tryOptimisticRead();
-            RocksIterator iterator = reader.iterator(state, state.map(), options);
+            RocksIterator iterator = reader.iterator(state, state.map(), reads);
             if (moves.validate(stamp)) {
                 return iterator;
             }
@@ -410,7 +417,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             states.all().forEach(PagedState::close);
             linker.close();
             overlay.close();
-            readOptions.close();
+            now.close();
             writeOptions.close();
             raw.close();
             disOwnNativeHandle(); // raw was the owner

@@ -17,7 +17,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.StampedLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -35,7 +34,7 @@ final class Residency {
     private final StaleRows stale;
     private final PagingContext context;
     private final Captures captures;
-    private final ReadOptions readOptions;
+    private final Reads now;
 
     /** Held while rows change their place; readers of other threads then read again. */
     private final StampedLock moves = new StampedLock();
@@ -56,14 +55,14 @@ final class Residency {
             StaleRows stale,
             Captures captures,
             PagingContext context,
-            ReadOptions readOptions) {
+            Reads now) {
         this.states = states;
         this.overlay = overlay;
         this.linker = linker;
         this.stale = stale;
         this.context = context;
         this.captures = captures;
-        this.readOptions = readOptions;
+        this.now = now;
     }
 
     StampedLock moves() {
@@ -124,7 +123,7 @@ final class Residency {
         long stamp = moves.writeLock();
         try {
             if (!state.map().isResident(lower)) {
-                overlay.copy(state, lower, upper, readOptions);
+                overlay.copy(state, lower, upper, now);
                 state.setMap(state.map().withResident(lower, upper));
                 forgetPages(state.map().extent(state.map().indexOf(lower)));
                 if (state.map().allResident()) {
@@ -133,7 +132,7 @@ final class Residency {
                     state.hotRows().remove(lower, upper);
                 }
             }
-            overlay.forget(state, lower, upper, readOptions);
+            overlay.forget(state, lower, upper, now);
         } catch (RocksDBException e) {
             throw Natives.failed(
                     PagedRocksDB.where(state), "moving rows written to a cold extent", e);

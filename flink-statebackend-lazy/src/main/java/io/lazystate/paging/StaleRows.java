@@ -8,7 +8,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -130,9 +129,10 @@ final class StaleRows {
     /** Removes the rows that lie beside others; returns whether there were any. */
     private boolean removeRows(Range range) throws RocksDBException {
         boolean any = false;
-        try (ReadOptions readOptions = new ReadOptions().setFillCache(false);
+        try (Reads once = Reads.once();
+                Reads reads = once.within(range.lower(), range.upper());
                 WriteOptions options = new WriteOptions().setDisableWAL(true);
-                RocksIterator rows = db.newIterator(range.state().handle(), readOptions);
+                RocksIterator rows = db.newIterator(range.state().handle(), reads.options());
                 WriteBatch batch = new WriteBatch()) {
             MainCursor cursor = new MainCursor(rows, range.upper());
             for (cursor.seek(range.lower()); cursor.valid(); cursor.next()) {
