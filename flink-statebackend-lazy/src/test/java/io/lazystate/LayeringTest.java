@@ -10,6 +10,7 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import java.util.List;
+import org.rocksdb.ReadOptions;
 
 /** Keeps the packages in layers: each imports only packages below it in {@link #LAYERS}. */
 @AnalyzeClasses(packages = "io.lazystate", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -68,6 +69,19 @@ class LayeringTest {
                     .dependOnClassesThat()
                     .resideInAnyPackage("software.amazon..", "org.apache.hc..")
                     .because("the other packages reach stores through RangedReader");
+
+    @ArchTest
+    static final ArchRule oneClassMakesReadOptions =
+            noClasses()
+                    .that()
+                    .doNotHaveFullyQualifiedName("io.lazystate.paging.Reads")
+                    .should()
+                    .callConstructor(ReadOptions.class)
+                    .orShould()
+                    .callConstructor(ReadOptions.class, ReadOptions.class)
+                    .orShould()
+                    .callConstructor(ReadOptions.class, boolean.class, boolean.class)
+                    .because("read options of others leave rows out, see Reads");
 
     @ArchTest
     static void importsGoDown(JavaClasses classes) {

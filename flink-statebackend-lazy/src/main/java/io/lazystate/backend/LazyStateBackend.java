@@ -22,6 +22,8 @@ import org.apache.flink.state.rocksdb.RocksDBMemoryControllerUtils.RocksDBMemory
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBOperationUtils;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
+import org.apache.flink.state.rocksdb.PredefinedOptions;
+import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionConfig;
 import org.slf4j.Logger;
@@ -113,10 +115,20 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                 new RocksDBResourceContainer(
                         configuration,
                         rocks.getPredefinedOptions(),
-                        rocks.getRocksDBOptions(),
+                        new UserOptions(rocks.getRocksDBOptions()),
                         shared,
                         directory,
                         nativeMetrics.isStatisticsEnabled());
+        // Shares cache and write buffers, and takes none of the user's other options. It is not
+        // closed: it has nothing else but what the first one closes, and the overlay.
+        RocksDBResourceContainer overlay =
+                new RocksDBResourceContainer(
+                        overlayConfiguration(),
+                        PredefinedOptions.DEFAULT,
+                        null,
+                        shared,
+                        null,
+                        false);
         BackendAssembly.Local local =
                 new BackendAssembly.Local(
                         directory,
@@ -124,7 +136,8 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                         nativeMetrics,
                         queueConfig(),
                         RocksDBManualCompactionConfig.from(configuration),
-                        rocks.getWriteBatchSize());
+                        rocks.getWriteBatchSize(),
+                        overlay::getColumnOptions);
         BackendAssembly.Tracking tracking =
                 new BackendAssembly.Tracking(
                         latencyTrackingConfigBuilder
@@ -152,6 +165,15 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                 RocksDBPriorityQueueConfig.buildWithPriorityQueueType(
                         rocks.getPriorityQueueStateType()),
                 configuration);
+    }
+
+    /** The size of caches that are not shared; the rest as Flink and RocksDB have it. */
+    private Configuration overlayConfiguration() {
+        Configuration overlay = new Configuration();
+        configuration
+                .getOptional(RocksDBConfigurableOptions.BLOCK_CACHE_SIZE)
+                .ifPresent(size -> overlay.set(RocksDBConfigurableOptions.BLOCK_CACHE_SIZE, size));
+        return overlay;
     }
 
     private File nextDirectory(File tmp) throws IOException {

@@ -337,7 +337,8 @@ public final class Linker implements LinkTarget {
     }
 
     private long fileBytes(PagedState state) throws RocksDBException {
-        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size");
+        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size")
+                + db.getLongProperty(state.handle(), "rocksdb.total-blob-file-size");
     }
 
     private void ingest(PagedState state, List<Path> files) throws RocksDBException {

@@ -267,7 +267,8 @@ final class Overlay {
     void drop(PagedState state) throws RocksDBException {
         if (state.overlaid()) {
             for (Generation generation : generations) {
-                db.deleteRange(
+                RangeRemoval.run(
+                        db,
                         generation.family(),
                         writeOptions,
                         prefix(state.id()),
@@ -339,7 +340,7 @@ final class Overlay {
             generations = all;
             return false;
         }
-        db.deleteRange(family, writeOptions, prefix(0), prefix(-1));
+        RangeRemoval.run(db, family, writeOptions, prefix(0), prefix(-1));
         givenBack.add(family);
         return true;
     }

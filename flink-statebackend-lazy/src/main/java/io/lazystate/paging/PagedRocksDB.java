@@ -18,7 +18,6 @@ import org.apache.flink.metrics.MetricGroup;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
-import org.rocksdb.CompactionStyle;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -97,16 +96,6 @@ public final class PagedRocksDB extends GuardedRocksDB {
     public ColumnFamilyHandle createColumnFamily(ColumnFamilyDescriptor descriptor)
             throws RocksDBException {
         String name = new String(descriptor.getName(), StandardCharsets.UTF_8);
-        if (descriptor.getOptions().compactionStyle() != CompactionStyle.LEVEL) {
-            throw new LazyStateException(
-                    Kind.INVALID,
-                    Where.state(name),
-                    "The compaction style is "
-                            + descriptor.getOptions().compactionStyle()
-                            + ", but files can be linked below the others only with LEVEL; set"
-                            + " state.backend.rocksdb.compaction.style to LEVEL",
-                    null);
-        }
         ColumnFamilyHandle family = raw.createColumnFamily(descriptor);
         register(family, name);
         return family;

@@ -155,6 +155,11 @@ enum OptionSet {
         void column(ColumnFamilyOptions options, Collection<AutoCloseable> handles) {
             options.setTableFormatConfig(table().setNoBlockCache(true));
         }
+
+        @Override
+        void configure(Configuration config) {
+            config.set(RocksDBOptions.USE_MANAGED_MEMORY, false); // that is a cache
+        }
     },
 
     // ------------------------------------------------------------------ memory tables
