@@ -15,6 +15,7 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.List;
+import org.rocksdb.ReadOptions;
 
 /** Keeps the packages in layers: each imports only packages below it in {@link #LAYERS}. */
 @AnalyzeClasses(packages = "io.lazystate", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -98,6 +99,19 @@ class LayeringTest {
                                 }
                             })
                     .because("docs/design/0010-residency.md says who may take which step");
+
+    @ArchTest
+    static final ArchRule oneClassMakesReadOptions =
+            noClasses()
+                    .that()
+                    .doNotHaveFullyQualifiedName("io.lazystate.paging.Reads")
+                    .should()
+                    .callConstructor(ReadOptions.class)
+                    .orShould()
+                    .callConstructor(ReadOptions.class, ReadOptions.class)
+                    .orShould()
+                    .callConstructor(ReadOptions.class, boolean.class, boolean.class)
+                    .because("read options of others leave rows out, see Reads");
 
     @ArchTest
     static void importsGoDown(JavaClasses classes) {

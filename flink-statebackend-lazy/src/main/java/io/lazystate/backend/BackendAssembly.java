@@ -28,6 +28,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.flink.core.fs.CloseableRegistry;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.execution.Environment;
@@ -61,14 +62,19 @@ import org.slf4j.LoggerFactory;
 final class BackendAssembly<K> {
     private static final Logger LOG = LoggerFactory.getLogger(BackendAssembly.class);
 
-    /** Where and how the local database runs. */
+    /**
+     * Where and how the local database runs.
+     *
+     * @param overlay makes the options of the overlay's column families
+     */
     record Local(
             File directory,
             RocksDBResourceContainer container,
             RocksDBNativeMetricOptions metrics,
             RocksDBPriorityQueueConfig queues,
             RocksDBManualCompactionConfig compactions,
-            long writeBatchBytes) {}
+            long writeBatchBytes,
+            Supplier<ColumnFamilyOptions> overlay) {}
 
     /** Flink's tracking of state accesses. */
     record Tracking(LatencyTrackingStateConfig latency, SizeTrackingStateConfig size) {}
@@ -280,12 +286,8 @@ final class BackendAssembly<K> {
         }
     }
 
-    /** The overlay shares cache and write buffers, and takes none of the users' other settings. */
     private ColumnFamilyOptions overlayOptions() {
-        try (ColumnFamilyOptions states = local.container().getColumnOptions()) {
-            return tier.limit(
-                    new ColumnFamilyOptions().setTableFormatConfig(states.tableFormatConfig()));
-        }
+        return tier.limit(local.overlay().get());
     }
 
     private void prepareDirectories() throws IOException {

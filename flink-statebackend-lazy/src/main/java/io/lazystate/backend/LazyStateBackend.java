@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ReadableConfig;
@@ -22,9 +23,12 @@ import org.apache.flink.state.rocksdb.RocksDBMemoryControllerUtils.RocksDBMemory
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.state.rocksdb.RocksDBOperationUtils;
 import org.apache.flink.state.rocksdb.RocksDBPriorityQueueConfig;
+import org.apache.flink.state.rocksdb.PredefinedOptions;
+import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
 import org.apache.flink.state.rocksdb.RocksDBResourceContainer;
 import org.apache.flink.state.rocksdb.sstmerge.RocksDBManualCompactionConfig;
 import org.apache.flink.util.IOUtils;
+import org.rocksdb.ColumnFamilyOptions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -114,13 +118,29 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                 new RocksDBResourceContainer(
                         configuration,
                         rocks.getPredefinedOptions(),
-                        rocks.getRocksDBOptions(),
+                        new UserOptions(rocks.getRocksDBOptions()),
                         shared,
                         directory,
                         nativeMetrics.isStatisticsEnabled());
+        // Shares cache and write buffers, and takes none of the user's other options. It is not
+        // closed: it has nothing else but what the first one closes, and the overlay.
+        RocksDBResourceContainer overlay =
+                new RocksDBResourceContainer(
+                        overlayConfiguration(),
+                        PredefinedOptions.DEFAULT,
+                        null,
+                        shared,
+                        null,
+                        false);
         BackendAssembly<K> assembly;
         try {
-            assembly = assembly(parameters, directory, container, nativeMetrics);
+            assembly =
+                    assembly(
+                            parameters,
+                            directory,
+                            container,
+                            nativeMetrics,
+                            overlay::getColumnOptions);
         } catch (Throwable t) {
             IOUtils.closeQuietly(container);
             throw t;
@@ -132,7 +152,8 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
             KeyedStateBackendParameters<K> parameters,
             File directory,
             RocksDBResourceContainer container,
-            RocksDBNativeMetricOptions nativeMetrics) {
+            RocksDBNativeMetricOptions nativeMetrics,
+            Supplier<ColumnFamilyOptions> overlay) {
         BackendAssembly.Local local =
                 new BackendAssembly.Local(
                         directory,
@@ -140,7 +161,8 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                         nativeMetrics,
                         queueConfig(),
                         RocksDBManualCompactionConfig.from(configuration),
-                        rocks.getWriteBatchSize());
+                        rocks.getWriteBatchSize(),
+                        overlay);
         BackendAssembly.Tracking tracking =
                 new BackendAssembly.Tracking(
                         latencyTrackingConfigBuilder
@@ -168,6 +190,15 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                 RocksDBPriorityQueueConfig.buildWithPriorityQueueType(
                         rocks.getPriorityQueueStateType()),
                 configuration);
+    }
+
+    /** The size of caches that are not shared; the rest as Flink and RocksDB have it. */
+    private Configuration overlayConfiguration() {
+        Configuration overlay = new Configuration();
+        configuration
+                .getOptional(RocksDBConfigurableOptions.BLOCK_CACHE_SIZE)
+                .ifPresent(size -> overlay.set(RocksDBConfigurableOptions.BLOCK_CACHE_SIZE, size));
+        return overlay;
     }
 
     private File nextDirectory(File tmp) throws IOException {

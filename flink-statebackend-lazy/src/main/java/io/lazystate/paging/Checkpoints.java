@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.Snapshot;
 
@@ -46,14 +45,15 @@ public final class Checkpoints {
 
     /** Captures the database for a checkpoint. Cost: milliseconds, no I/O. */
     public SnapshotView capture() {
+        List<HotKeys.HotKey> hot = hotKeys.all();
         Snapshot snapshot = db.getSnapshot();
-        ReadOptions options = new ReadOptions().setSnapshot(snapshot);
+        Reads reads = Reads.at(snapshot);
         long cut = residency.cut();
         List<StateView> views = new ArrayList<>();
-        SnapshotView view = new SnapshotView(db, snapshot, options, cut, views, hotKeys.all());
+        SnapshotView view = new SnapshotView(db, snapshot, reads, cut, views, hot);
         try {
             for (PagedState state : states.all()) {
-                views.add(new StateView(reader, state, state.map(), options, state.cut(cut)));
+                views.add(new StateView(reader, state, state.map(), reads, state.cut(cut)));
             }
             overlay.rotate(cut);
             return view;

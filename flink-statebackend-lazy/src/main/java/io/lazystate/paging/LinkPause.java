@@ -17,7 +17,8 @@ import org.rocksdb.SstFileMetaData;
  * those stall the writers; with compaction off it lands in the bottom level. Level 0 is the bound:
  * once the writers have filled it this far, linking waits until compaction has emptied it. A column
  * family that nobody has written to is left alone: nothing of it can be compacted, and each switch
- * costs synchronous writes to the local disk. Threads: the hydrator's.
+ * costs synchronous writes to the local disk. So is one that the user does not let compact by
+ * itself: it stays so. Threads: the hydrator's.
  */
 final class LinkPause {
     /** Files in level 0 at which linking gives way; RocksDB slows writers down at 20. */
@@ -51,7 +52,7 @@ final class LinkPause {
             Compactions.setAutomatic(db, family, true);
             paused.remove(state);
         }
-        if (!paused.contains(state) && !idle(family)) {
+        if (!paused.contains(state) && !idle(family) && Compactions.areAutomatic(family)) {
             waitUntil(() -> files(family) <= LEVEL_0_EMPTY);
             touched.add(state);
             Compactions.setAutomatic(db, family, false);

@@ -90,7 +90,8 @@ public final class LocalSpace {
     }
 
     private long fileBytes(PagedState state) throws RocksDBException {
-        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size");
+        return db.getLongProperty(state.handle(), "rocksdb.total-sst-files-size")
+                + db.getLongProperty(state.handle(), "rocksdb.total-blob-file-size");
     }
 
     private static boolean goes(ExtentState state) {

@@ -14,7 +14,6 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -111,7 +110,7 @@ final class Overlay {
 
     // ------------------------------------------------------------------ rows
 
-    @Nullable Lookup get(PagedState state, byte[] key, @Nullable ReadOptions options)
+    @Nullable Lookup get(PagedState state, byte[] key, @Nullable Reads reads)
             throws RocksDBException {
         if (!state.overlaid()) {
             return null;
@@ -121,9 +120,9 @@ final class Overlay {
         try {
             for (Generation generation : generations) {
                 byte[] tagged =
-                        options == null
+                        reads == null
                                 ? db.get(generation.family(), overlayKey)
-                                : db.get(generation.family(), options, overlayKey);
+                                : db.get(generation.family(), reads.options(), overlayKey);
                 if (tagged != null) {
                     return row(tagged);
                 }
@@ -162,29 +161,50 @@ final class Overlay {
     }
 
     /**
-     * The overlay as it is now, or as the snapshot in the options sees it; the caller closes it.
+     * A range of the overlay as it is now, or as the snapshot to read from sees it; the caller
+     * closes it.
      */
-    Rows rows(PagedState state, ReadOptions options) {
-        List<RocksIterator> iterators = new ArrayList<>();
+    Rows rows(PagedState state, Reads reads, Bounds bounds) {
+        Rows rows = new Rows(state, within(state, reads, bounds));
         readers.incrementAndGet();
         try {
             for (Generation generation : generations) {
-                iterators.add(db.newIterator(generation.family(), options));
+                rows.add(generation.family(), db);
             }
+            return rows;
+        } catch (Throwable t) {
+            rows.close();
+            throw t;
         } finally {
             readers.decrementAndGet();
         }
-        return new Rows(state, iterators);
+    }
+
+    /** A range of a state's rows, or all; it ends before another state's. */
+    private static Reads within(PagedState state, Reads reads, Bounds bounds) {
+        byte[] lower = bounds.lower();
+        byte[] upper = bounds.upper();
+        return reads.within(
+                lower == null ? prefix(state.id()) : key(state, lower),
+                upper == null ? prefix(state.id() + 1) : key(state, upper));
     }
 
     /** The rows of one state, from one moment on. */
     static final class Rows implements AutoCloseable {
         private final PagedState state;
-        private final List<RocksIterator> newestFirst;
+        private final Reads reads;
+        private final List<RocksIterator> newestFirst = new ArrayList<>();
 
-        private Rows(PagedState state, List<RocksIterator> newestFirst) {
+        /**
+         * @param reads within the state's rows; closed with this
+         */
+        private Rows(PagedState state, Reads reads) {
             this.state = state;
-            this.newestFirst = newestFirst;
+            this.reads = reads;
+        }
+
+        private void add(ColumnFamilyHandle older, RocksDB db) {
+            newestFirst.add(db.newIterator(older, reads.options()));
         }
 
         /** Cursors that count before all others, the newest first; they share the iterators. */
@@ -201,18 +221,19 @@ final class Overlay {
         @Override
         public void close() {
             newestFirst.forEach(RocksIterator::close);
+            reads.close();
         }
     }
 
     // ------------------------------------------------------------------ ranges
 
     /** Copies a range's rows to the state's main column family, where its other rows now are. */
-    void copy(PagedState state, byte[] lower, byte @Nullable [] upper, ReadOptions readOptions)
+    void copy(PagedState state, byte[] lower, byte @Nullable [] upper, Reads now)
             throws RocksDBException {
         if (!state.overlaid()) {
             return;
         }
-        try (Rows overlaid = rows(state, readOptions);
+        try (Rows overlaid = rows(state, now, new Bounds(lower, upper));
                 WriteBatch batch = new WriteBatch()) {
             MergeCursor rows = new MergeCursor(overlaid.cursors(), lower, upper, true);
             for (rows.seekToFirst(); rows.valid(); rows.next()) {
@@ -228,13 +249,14 @@ final class Overlay {
     }
 
     /** Forgets a range's rows, which are elsewhere now. */
-    void forget(PagedState state, byte[] lower, byte @Nullable [] upper, ReadOptions readOptions)
+    void forget(PagedState state, byte[] lower, byte @Nullable [] upper, Reads now)
             throws RocksDBException {
         if (!state.overlaid()) {
             return;
         }
         for (Generation generation : generations) {
-            try (RocksIterator iterator = db.newIterator(generation.family(), readOptions);
+            try (Reads range = within(state, now, new Bounds(lower, upper));
+                    RocksIterator iterator = db.newIterator(generation.family(), range.options());
                     WriteBatch batch = new WriteBatch()) {
                 OverlayCursor rows = new OverlayCursor(state, iterator);
                 for (rows.seek(lower);
@@ -259,7 +281,8 @@ final class Overlay {
     void drop(PagedState state) throws RocksDBException {
         if (state.overlaid()) {
             for (Generation generation : generations) {
-                db.deleteRange(
+                RangeRemoval.run(
+                        db,
                         generation.family(),
                         writeOptions,
                         prefix(state.id()),
@@ -331,7 +354,7 @@ final class Overlay {
             generations = all;
             return false;
         }
-        db.deleteRange(family, writeOptions, prefix(0), prefix(-1));
+        RangeRemoval.run(db, family, writeOptions, prefix(0), prefix(-1));
         givenBack.add(family);
         return true;
     }

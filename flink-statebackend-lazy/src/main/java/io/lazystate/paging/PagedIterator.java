@@ -21,12 +21,27 @@ import org.rocksdb.RocksIterator;
  *
  * <p>Shape: the extent map is the one of its creation, and rows that the main column family holds
  * of extents that were cold then are passed over, so linking behind its back changes nothing.
- * Threads: one. Goes forward only. Cost: see {@link ColdReader}; it never fetches a page of which
- * the caller asks no more than the first key.
+ * Bounds hold for cold rows as for resident ones. Threads: one. Goes forward only. Cost: see {@link
+ * ColdReader}; it never fetches a page of which the caller asks no more than the first key.
  */
 final class PagedIterator extends RocksIterator {
+    /**
+     * The rows of the state in the local database, of one moment and within bounds.
+     *
+     * @param main over the state's column family
+     */
+    record Local(Bounds bounds, RocksIterator main, Overlay.Rows overlay) implements AutoCloseable {
+        @Override
+        public void close() {
+            overlay.close();
+            main.close();
+        }
+    }
+
     private final PagedState state;
     private final ExtentMap map;
+    private final Local local;
+    private final Bounds bounds;
     private final RocksIterator main;
     private final Overlay.Rows overlay;
     private final ColdReader cold;
@@ -35,24 +50,24 @@ final class PagedIterator extends RocksIterator {
     private @Nullable RowCursor rows;
 
     /**
-     * @param main over the state's column family; closed with this iterator
-     * @param overlay its rows, of the same moment; closed with this iterator
+     * @param local closed with this iterator
      * @param captures forgets this iterator when it is closed
      */
     PagedIterator(
             RocksDB db,
             PagedState state,
             ExtentMap map,
-            RocksIterator main,
-            Overlay.Rows overlay,
+            Local local,
             ColdReader cold,
             Captures captures) {
-        super(db, main.getNativeHandle());
+        super(db, local.main().getNativeHandle());
         disOwnNativeHandle(); // main's own close frees it
         this.state = state;
         this.map = map;
-        this.main = main;
-        this.overlay = overlay;
+        this.local = local;
+        this.bounds = local.bounds();
+        this.main = local.main();
+        this.overlay = local.overlay();
         this.cold = cold;
         this.captures = captures;
     }
@@ -69,8 +84,13 @@ final class PagedIterator extends RocksIterator {
 
     @Override
     public void seek(byte[] target) {
+        byte[] first = bounds.from(target);
+        if (bounds.endBefore(first)) {
+            rows = null;
+            return;
+        }
         try {
-            open(map.indexOf(target), target);
+            open(map.indexOf(first), first);
             skipEmpty();
         } catch (LazyStateException e) {
             throw inState(e);
@@ -113,14 +133,13 @@ final class PagedIterator extends RocksIterator {
     public void close() {
         rows = null;
         captures.remove(this);
-        overlay.close();
-        main.close();
+        local.close();
     }
 
     private void skipEmpty() {
         while (!rows().valid()) {
             int next = map.stretchEnd(extent);
-            if (next >= map.size()) {
+            if (next >= map.size() || bounds.endBefore(map.extent(next).lower())) {
                 return;
             }
             if (!map.isLocal(extent)) {
@@ -134,23 +153,24 @@ final class PagedIterator extends RocksIterator {
         extent = index;
         if (map.isResident(index)) {
             Extent last = map.extent(map.stretchEnd(index) - 1);
-            RowCursor resident = new MainCursor(main, last.upper());
+            RowCursor resident = new MainCursor(main, bounds.end(last.upper()));
             resident.seek(target);
             rows = resident;
             return;
         }
         Extent range = map.extent(index);
+        byte[] end = bounds.end(range.upper());
         List<RowCursor> sources = new ArrayList<>();
         if (state.overlaid()) {
             sources.addAll(overlay.cursors());
         }
         if (map.isLeaving(index)) {
-            sources.add(new MainCursor(main, range.upper()));
+            sources.add(new MainCursor(main, end));
         } else {
             sources.addAll(cold.cursors(range));
             cold.fetchForSeek(range, target);
         }
-        RowCursor merged = new MergeCursor(sources, range.lower(), range.upper(), false);
+        RowCursor merged = new MergeCursor(sources, range.lower(), end, false);
         merged.seek(target);
         rows = merged;
     }

@@ -18,7 +18,6 @@ import org.apache.flink.metrics.MetricGroup;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
-import org.rocksdb.CompactionStyle;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -56,7 +55,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
     private final HotKeys hotKeys = new HotKeys();
     private final OutOfLine outOfLine;
     private final WriteOptions writeOptions = new WriteOptions().setDisableWAL(true);
-    private final ReadOptions readOptions = new ReadOptions();
+    private final Reads now = Reads.now();
     private final Captures captures = new Captures();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final CountDownLatch used = new CountDownLatch(1);
@@ -78,11 +77,11 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.raw = opened;
         this.context = context;
         this.overlay = new Overlay(opened, context.overlayOptions(), writeOptions);
-        this.reader = new RowReader(this, opened, overlay, captures, context, readOptions);
+        this.reader = new RowReader(this, opened, overlay, captures, context, now);
         this.outOfLine = new OutOfLine(opened, reader, overlay, hotKeys, context);
         Pins pins = new Pins(states);
         this.residency =
-                new Residency(states, overlay, pins, moves, captures, context, readOptions);
+                new Residency(states, overlay, pins, moves, captures, context, now);
         this.errands = residency.errands();
         this.failure = new FirstFailure(context.failTask(), errands::stayDue);
         this.linker =
@@ -111,16 +110,6 @@ public final class PagedRocksDB extends GuardedRocksDB {
         try {
             settle();
             String name = new String(descriptor.getName(), StandardCharsets.UTF_8);
-            if (descriptor.getOptions().compactionStyle() != CompactionStyle.LEVEL) {
-                throw new LazyStateException(
-                        Kind.INVALID,
-                        Where.state(name),
-                        "The compaction style is "
-                                + descriptor.getOptions().compactionStyle()
-                                + ", but files can be linked below the others only with LEVEL; set"
-                                + " state.backend.rocksdb.compaction.style to LEVEL",
-                        null);
-            }
             ColumnFamilyHandle family = raw.createColumnFamily(descriptor);
             register(family, name);
             return family;
@@ -205,36 +194,44 @@ public final class PagedRocksDB extends GuardedRocksDB {
             return get(family, key);
         }
         PagedState state = states.of(family);
-        return reader.get(state, captures.mapOf(state, snapshot), key, options);
+        try (Reads reads = Reads.by(options)) {
+            return reader.get(state, captures.mapOf(state, snapshot), key, reads);
+        }
     }
 
     @Override
     public RocksIterator newIterator(ColumnFamilyHandle family) {
-        return newIterator(family, readOptions);
+        return newIterator(family, now.options());
     }
 
+    /** Within the options' bounds every row, whatever else they say: see {@link Reads}. */
     @Override
     public RocksIterator newIterator(ColumnFamilyHandle family, ReadOptions options) {
         Snapshot snapshot = options.snapshot();
         if (snapshot != null) {
             PagedState state = states.of(family);
-            return reader.iterator(state, captures.mapOf(state, snapshot), options);
-        }
-        try {
-            settle();
-            PagedState state = states.of(family);
-            while (true) { // extent map and overlay have to be of one moment
-                long stamp = moves.stamp();
-                RocksIterator rows = reader.iterator(state, state.map(), options);
-                if (moves.stayed(stamp)) {
-                    return new TaskIterator(this, rows, failure);
-                }
-                rows.close();
-                Thread.onSpinWait();
+            try (Reads reads = Reads.by(options)) { // the iterator has a copy
+                return reader.iterator(state, captures.mapOf(state, snapshot), reads);
             }
+        }
+        try (Reads reads = Reads.by(options)) {
+            settle();
+            return new TaskIterator(this, iteratorNow(states.of(family), reads), failure);
         } catch (Throwable t) {
             failure.note(t);
             throw t;
+        }
+    }
+
+    private RocksIterator iteratorNow(PagedState state, Reads reads) {
+        while (true) { // extent map and overlay have to be of one moment
+            long stamp = moves.stamp();
+            RocksIterator iterator = reader.iterator(state, state.map(), reads);
+            if (moves.stayed(stamp)) {
+                return iterator;
+            }
+            iterator.close();
+            Thread.onSpinWait();
         }
     }
 
@@ -493,7 +490,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
             states.all().forEach(PagedState::close);
             linker.close();
             overlay.close();
-            readOptions.close();
+            now.close();
             writeOptions.close();
             raw.close();
             disOwnNativeHandle(); // raw was the owner

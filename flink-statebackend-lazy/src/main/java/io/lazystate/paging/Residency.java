@@ -13,7 +13,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -32,7 +31,7 @@ final class Residency {
     private final RowMoves moves;
     private final Captures captures;
     private final PagingContext context;
-    private final ReadOptions readOptions;
+    private final Reads now;
     private final Errands errands;
 
     private volatile long adopted;
@@ -47,14 +46,14 @@ final class Residency {
             RowMoves moves,
             Captures captures,
             PagingContext context,
-            ReadOptions readOptions) {
+            Reads now) {
         this.states = states;
         this.overlay = overlay;
         this.pins = pins;
         this.moves = moves;
         this.captures = captures;
         this.context = context;
-        this.readOptions = readOptions;
+        this.now = now;
         this.errands = new Errands();
     }
 
@@ -93,10 +92,10 @@ final class Residency {
         try {
             moves.move(
                     move -> {
-                        overlay.copy(state, extent.lower(), extent.upper(), readOptions);
+                        overlay.copy(state, extent.lower(), extent.upper(), now);
                         state.extents().arrive(move, index);
                         forgetHot(state, extent);
-                        overlay.forget(state, extent.lower(), extent.upper(), readOptions);
+                        overlay.forget(state, extent.lower(), extent.upper(), now);
                     });
         } catch (RocksDBException e) {
             throw Natives.failed(

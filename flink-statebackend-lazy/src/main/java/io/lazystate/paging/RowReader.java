@@ -4,7 +4,6 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.manifest.Extent;
 import io.lazystate.run.Lookup;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -22,14 +21,14 @@ final class RowReader {
     private final Overlay overlay;
     private final Captures captures;
     private final PagingContext context;
-    private final ReadOptions now;
+    private final Reads now;
     private final ColdReader cold;
 
     /**
      * @param owner of the iterators
      * @param raw the opened database
      * @param captures gets to know the iterators
-     * @param now options without a snapshot; the caller's
+     * @param now without a snapshot; the caller's
      */
     RowReader(
             RocksDB owner,
@@ -37,7 +36,7 @@ final class RowReader {
             Overlay overlay,
             Captures captures,
             PagingContext context,
-            ReadOptions now) {
+            Reads now) {
         this.owner = owner;
         this.raw = raw;
         this.overlay = overlay;
@@ -50,13 +49,12 @@ final class RowReader {
     /**
      * The value of a key, or null.
      *
-     * @param options with the snapshot to read from; null for what is there now
+     * @param reads the snapshot to read from; null for what is there now
      */
-    byte @Nullable [] get(
-            PagedState state, ExtentMap map, byte[] key, @Nullable ReadOptions options)
+    byte @Nullable [] get(PagedState state, ExtentMap map, byte[] key, @Nullable Reads reads)
             throws RocksDBException {
         int extent = map.indexOf(key);
-        Lookup row = local(state, map, extent, key, options);
+        Lookup row = local(state, map, extent, key, reads);
         if (row != null) {
             return row.value();
         }
@@ -75,18 +73,18 @@ final class RowReader {
      * @param extent the key's, as index of the map
      */
     @Nullable Lookup local(
-            PagedState state, ExtentMap map, int extent, byte[] key, @Nullable ReadOptions options)
+            PagedState state, ExtentMap map, int extent, byte[] key, @Nullable Reads reads)
             throws RocksDBException {
         if (!map.isResident(extent)) {
-            Lookup row = overlay.get(state, key, options);
+            Lookup row = overlay.get(state, key, reads);
             if (row != null || !map.isLocal(extent)) {
                 return row;
             }
         }
         byte[] value =
-                options == null
+                reads == null
                         ? raw.get(state.handle(), key)
-                        : raw.get(state.handle(), options, key);
+                        : raw.get(state.handle(), reads.options(), key);
         return value == null ? Lookup.REMOVED : new Lookup(value);
     }
 
@@ -98,9 +96,9 @@ final class RowReader {
         }
     }
 
-    /** All rows; the caller closes the iterator. */
-    RocksIterator iterator(PagedState state, ExtentMap map, ReadOptions options) {
-        return iterator(state, map, options, cold);
+    /** All rows within the bounds; the caller closes the iterator. */
+    RocksIterator iterator(PagedState state, ExtentMap map, Reads reads) {
+        return iterator(state, map, reads, cold);
     }
 
     /** An iterator of the task thread that ends, with an exception, at a page that is not here. */
@@ -109,14 +107,21 @@ final class RowReader {
     }
 
     private RocksIterator iterator(
-            PagedState state, ExtentMap map, ReadOptions options, ColdReader reader) {
-        RocksIterator main = raw.newIterator(state.handle(), options);
+            PagedState state, ExtentMap map, Reads reads, ColdReader reader) {
+        RocksIterator main = raw.newIterator(state.handle(), reads.options());
         if (map.allResident()) {
             return main;
         }
-        Overlay.Rows overlaid = overlay.rows(state, options);
-        PagedIterator iterator =
-                new PagedIterator(owner, state, map, main, overlaid, reader, captures);
+        PagedIterator iterator;
+        try {
+            Bounds bounds = reads.bounds();
+            PagedIterator.Local local =
+                    new PagedIterator.Local(bounds, main, overlay.rows(state, reads, bounds));
+            iterator = new PagedIterator(owner, state, map, local, reader, captures);
+        } catch (Throwable t) {
+            main.close();
+            throw t;
+        }
         captures.add(iterator, map);
         return iterator;
     }

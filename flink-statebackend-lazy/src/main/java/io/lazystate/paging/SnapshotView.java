@@ -8,7 +8,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.Snapshot;
 
 /**
@@ -22,7 +21,7 @@ import org.rocksdb.Snapshot;
 public final class SnapshotView implements AutoCloseable {
     private final PagedRocksDB db;
     private final Snapshot snapshot;
-    private final ReadOptions options;
+    private final Reads reads;
     private final long cut;
     private final List<StateView> states;
     private final List<HotKeys.HotKey> hotKeys;
@@ -31,13 +30,13 @@ public final class SnapshotView implements AutoCloseable {
     SnapshotView(
             PagedRocksDB db,
             Snapshot snapshot,
-            ReadOptions options,
+            Reads reads,
             long cut,
             List<StateView> states,
             List<HotKeys.HotKey> hotKeys) {
         this.db = db;
         this.snapshot = snapshot;
-        this.options = options;
+        this.reads = reads;
         this.cut = cut;
         this.states = states;
         this.hotKeys = hotKeys;
@@ -77,7 +76,7 @@ public final class SnapshotView implements AutoCloseable {
     public void close() {
         if (closed.compareAndSet(false, true)) {
             states.forEach(state -> state.changes().forEach(ChangeInterval::release));
-            options.close();
+            reads.close();
             db.releaseSnapshot(snapshot);
             snapshot.close();
         }

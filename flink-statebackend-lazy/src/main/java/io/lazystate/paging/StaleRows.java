@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
@@ -97,9 +96,10 @@ final class StaleRows {
     /** Removes the rows that lie beside others; returns whether there were any. */
     private boolean removeRows(PagedState state, Range range) throws RocksDBException {
         boolean any = false;
-        try (ReadOptions readOptions = new ReadOptions().setFillCache(false);
+        try (Reads once = Reads.once();
+                Reads reads = once.within(range.lower(), range.upper());
                 WriteOptions options = new WriteOptions().setDisableWAL(true);
-                RocksIterator rows = db.newIterator(state.handle(), readOptions);
+                RocksIterator rows = db.newIterator(state.handle(), reads.options());
                 WriteBatch batch = new WriteBatch()) {
             MainCursor cursor = new MainCursor(rows, range.upper());
             for (cursor.seek(range.lower()); cursor.valid(); cursor.next()) {

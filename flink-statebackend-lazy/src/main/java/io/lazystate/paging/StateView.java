@@ -7,7 +7,6 @@ import io.lazystate.run.Lookup;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
 
@@ -21,19 +20,19 @@ public final class StateView {
     private final RowReader reader;
     private final PagedState state;
     private final ExtentMap map;
-    private final ReadOptions options;
+    private final Reads reads;
     private final List<ChangeInterval> changes;
 
     StateView(
             RowReader reader,
             PagedState state,
             ExtentMap map,
-            ReadOptions options,
+            Reads reads,
             List<ChangeInterval> changes) {
         this.reader = reader;
         this.state = state;
         this.map = map;
-        this.options = options;
+        this.reads = reads;
         this.changes = changes;
     }
 
@@ -91,7 +90,7 @@ public final class StateView {
 
     private @Nullable Lookup localRow(byte[] key, String purpose) {
         try {
-            return reader.local(state, map, map.indexOf(key), key, options);
+            return reader.local(state, map, map.indexOf(key), key, reads);
         } catch (RocksDBException e) {
             throw Natives.failed(PagedRocksDB.where(state), purpose, e);
         }
@@ -99,7 +98,7 @@ public final class StateView {
 
     /** All rows, cold ones included; the caller closes the iterator. */
     public RocksIterator rows() {
-        return reader.iterator(state, map, options);
+        return reader.iterator(state, map, reads);
     }
 
     PagedState state() {

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.rocksdb.AbstractEventListener;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.CompactionJobInfo;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.Options;
@@ -116,6 +117,31 @@ class LinkPauseTest {
             assertThat(waits).isZero();
             assertThat(compactsByItself()).isFalse();
             compactions.letEnd();
+        }
+    }
+
+    @Test
+    void whatTheUserDoesNotLetCompactStaysSo() throws Exception {
+        try (ColumnFamilyOptions users = new ColumnFamilyOptions().setDisableAutoCompactions(true);
+                ColumnFamilyHandle still =
+                        db.createColumnFamily(
+                                new ColumnFamilyDescriptor(new byte[] {'o'}, users))) {
+            ExtentMap map = ExtentMap.local(StateLayout.empty());
+            ChangeLog changes = new ChangeLog(directory, 1 << 10);
+            PagedState other = new PagedState(2, "other", still, map, changes);
+            try (FlushOptions wait = new FlushOptions()) {
+                for (int i = 0; i < 20; i++) { // more files than linking would wait for
+                    db.put(still, KEY, KEY);
+                    db.flush(wait, still);
+                }
+            }
+
+            pause.before(other);
+            pause.end();
+
+            assertThat(db.getOptions(still).disableAutoCompactions()).isTrue();
+            assertThat(waits).isZero();
+            other.close();
         }
     }
 

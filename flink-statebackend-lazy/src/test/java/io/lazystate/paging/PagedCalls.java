@@ -34,6 +34,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.util.ResourceGuard;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.BloomFilter;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
@@ -77,12 +79,18 @@ final class PagedCalls implements AutoCloseable {
     /** Another one: without evictions, the calls of a seed stay what they were. */
     private final Random evictions;
 
+    /** What iterators are asked for beside where they start: as above. */
+    private final Random reads;
+
+    private final RandomLayout bounds;
+
     private final boolean evicts;
     private final RandomLayout layouts;
     private final PagedRocksDB db;
     private final Hydrator hydrator;
     private final ColumnFamilyOptions familyOptions =
             new ColumnFamilyOptions().setMergeOperatorName(MERGE_OPERATOR);
+    private final BloomFilter filter = new BloomFilter(10);
     private final WriteOptions options = new WriteOptions().setDisableWAL(true);
     private final List<Table> tables = List.of(new Table("a"), new Table("b"));
     private final List<Held> held = new ArrayList<>();
@@ -94,6 +102,9 @@ final class PagedCalls implements AutoCloseable {
     PagedCalls(long seed, Path directory, boolean evicts) throws Exception {
         this.random = new Random(seed);
         this.evictions = new Random(seed);
+        this.reads = new Random(seed);
+        this.bounds = new RandomLayout(reads, directory);
+        prefixes();
         this.evicts = evicts;
         this.layouts = new RandomLayout(random, directory);
         LoadingMetrics metrics = new LoadingMetrics();
@@ -133,6 +144,19 @@ final class PagedCalls implements AutoCloseable {
         }
         for (Table table : tables) {
             restore(table);
+        }
+    }
+
+    /** Most users have none. */
+    private void prefixes() {
+        if (reads.nextBoolean()) {
+            familyOptions
+                    .useCappedPrefixExtractor(1 + reads.nextInt(3))
+                    .setMemtablePrefixBloomSizeRatio(0.1)
+                    .setTableFormatConfig(
+                            new BlockBasedTableConfig()
+                                    .setFilterPolicy(filter)
+                                    .setWholeKeyFiltering(reads.nextBoolean()));
         }
     }
 
@@ -224,10 +248,11 @@ final class PagedCalls implements AutoCloseable {
     private void iterate(
             ColumnFamilyHandle family, ReadOptions readOptions, NavigableMap<byte[], byte[]> rows) {
         byte[] from = random.nextInt(4) == 0 ? new byte[0] : layouts.key();
-        try (RocksIterator found = db.newIterator(family, readOptions)) {
+        try (RandomReads asked = new RandomReads(reads, bounds::key, readOptions);
+                RocksIterator found = db.newIterator(family, asked.options())) {
             found.seek(from);
             int left = random.nextInt(3) == 0 ? Integer.MAX_VALUE : random.nextInt(5);
-            for (Map.Entry<byte[], byte[]> row : rows.tailMap(from, true).entrySet()) {
+            for (Map.Entry<byte[], byte[]> row : asked.rowsFrom(from, rows).entrySet()) {
                 if (left-- == 0) {
                     return;
                 }
@@ -414,5 +439,6 @@ final class PagedCalls implements AutoCloseable {
         db.close();
         options.close();
         familyOptions.close();
+        filter.close();
     }
 }

@@ -54,6 +54,18 @@ final class RandomLayout {
         return new TreeMap<>(Arrays::compareUnsigned);
     }
 
+    /** The rows before a key; none if they all are behind it. */
+    static NavigableMap<byte[], byte[]> headOf(NavigableMap<byte[], byte[]> rows, byte[] end) {
+        NavigableMap<byte[], byte[]> head = noRows();
+        rows.forEach(
+                (key, value) -> {
+                    if (Arrays.compareUnsigned(key, end) < 0) {
+                        head.put(key, value);
+                    }
+                });
+        return head;
+    }
+
     /**
      * Draws some extents, with bases that may go beyond them, and deltas that several share.
      *
