@@ -48,6 +48,9 @@ public final class Schedule implements AutoCloseable {
     /** How often a thread is left standing where it matters most. */
     private static final double LINGERS = 0.4;
 
+    /** Steps that one stands still for that is held. */
+    private static final long HELD = 1_000_000;
+
     private static final int MOST_DOUBLINGS = 12;
 
     /** What a thread does. */
@@ -140,6 +143,7 @@ public final class Schedule implements AutoCloseable {
     private final Thread watcher = new Thread(this::watch, "schedule");
     private Actor running;
     private long steps;
+    private String heldAt = "";
     private Throwable failure;
     private volatile boolean free;
     private volatile boolean stopping;
@@ -257,6 +261,9 @@ public final class Schedule implements AutoCloseable {
                 handOver(me, rest, stalls);
             } else {
                 me.state = State.READY;
+                if (place.equals(heldAt)) {
+                    me.stalledUntil = steps + HELD;
+                }
                 if (running == null) {
                     give(choose(null));
                 }
@@ -266,7 +273,9 @@ public final class Schedule implements AutoCloseable {
     }
 
     private void handOver(Actor me, int rest, double stalls) {
-        if (rest > 0) {
+        if (me.place.equals(heldAt)) {
+            me.stalledUntil = steps + HELD;
+        } else if (rest > 0) {
             me.stalledUntil = steps + rest;
         } else if (random.nextDouble() < stalls) {
             me.stalledUntil = steps + (long) Math.pow(2, MOST_DOUBLINGS * random.nextDouble());
@@ -351,6 +360,21 @@ public final class Schedule implements AutoCloseable {
             }
             Thread.onSpinWait();
         }
+    }
+
+    /** From now on threads stand still at a place, as long as another one can go on. */
+    public synchronized void hold(String place) {
+        heldAt = place;
+    }
+
+    /** Nobody is held any more. */
+    public synchronized void letGo() {
+        for (Actor actor : actors) {
+            if (actor.place.equals(heldAt)) {
+                actor.stalledUntil = steps;
+            }
+        }
+        heldAt = "";
     }
 
     /** Lets others go on until one of them has ended. Its failure is thrown by {@link #check}. */

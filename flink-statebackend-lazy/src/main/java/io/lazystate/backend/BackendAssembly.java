@@ -80,6 +80,7 @@ final class BackendAssembly<K> {
     private final Path work;
     private final ResourceGuard guard = new ResourceGuard();
     private final CloseableRegistry cancel = new CloseableRegistry();
+    private final Ports ports;
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
@@ -105,6 +106,7 @@ final class BackendAssembly<K> {
                         parameters.getNumberOfKeyGroups());
         this.work = local.directory().toPath().resolve("lazy");
         this.threads = new LoaderThreads(settings.loaderThreads());
+        this.ports = ports;
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.reads =
@@ -144,7 +146,8 @@ final class BackendAssembly<K> {
                     LocalDatabase.open(
                             opening,
                             ours ? List.of() : handles,
-                            new PagingContext(loader, metrics, guard, work, overlayOptions()));
+                            new PagingContext(loader, metrics, guard, work, overlayOptions()),
+                            ports);
             TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =

@@ -29,6 +29,7 @@ final class CheckpointsAside {
         private final Map<String, NavigableMap<byte[], byte[]>> changes = new HashMap<>();
         private volatile Map<StateView, StateLayout> written;
         private volatile boolean givenUp;
+        private volatile boolean over;
 
         Captured(SnapshotView view, List<LiveTable> tables) {
             this.view = view;
@@ -38,9 +39,9 @@ final class CheckpointsAside {
             }
         }
 
-        /** Whether it is written, or will not be. */
+        /** Whether it is written, or will not be, and its view is closed. */
         boolean isOver() {
-            return written != null || givenUp;
+            return over;
         }
 
         /** Null if it was given up. */
@@ -94,10 +95,11 @@ final class CheckpointsAside {
                 }
                 written.put(state, write(state, checkpoint));
             }
+            checkpoint.written = written;
         } finally {
             checkpoint.view.close();
+            checkpoint.over = true;
         }
-        checkpoint.written = written;
     }
 
     private StateLayout write(StateView state, Captured checkpoint) throws Exception {

@@ -59,6 +59,12 @@ import org.rocksdb.WriteOptions;
 final class ConcurrentCalls implements AutoCloseable {
     private static final String MERGE_OPERATOR = "stringappendtest"; // Flink's choice
     private static final int HYDRATORS = 2;
+
+    /** Of so many steps, one holds those that link where they have looked, and not linked yet. */
+    private static final int HOLD_OF = 60;
+
+    private static final int LET_GO_OF = 30;
+    private static final int MOST_RESTS = 20;
     private static final int KEPT = 40;
     private static final int CHECKPOINTS_AT_ONCE = 3;
 
@@ -167,6 +173,11 @@ final class ConcurrentCalls implements AutoCloseable {
                 !underWay.isEmpty() && metrics.extentsLinked().sum() > linkedBefore,
                 Moment.LINKED_DURING_CHECKPOINT);
         linkedBefore = metrics.extentsLinked().sum();
+        if (random.nextInt(HOLD_OF) == 0) {
+            schedule.hold(ScheduledRocksDB.BEFORE_INGEST);
+        } else if (random.nextInt(LET_GO_OF) == 0) {
+            schedule.letGo();
+        }
         LiveTable table = anyTable();
         byte[] key = layouts.key();
         switch (random.nextInt(26)) {
@@ -181,7 +192,7 @@ final class ConcurrentCalls implements AutoCloseable {
             case 14, 15 -> capture();
             case 16, 17, 18, 19 -> endCheckpoint();
             case 20 -> evict();
-            case 21 -> seldom(table);
+            case 21, 22 -> seldom(table);
             default -> assertThat(db.get(table.family, key)).isEqualTo(table.rows().get(key));
         }
     }
@@ -356,17 +367,23 @@ final class ConcurrentCalls implements AutoCloseable {
     }
 
     private void seldom(LiveTable table) throws Exception {
-        switch (random.nextInt(6)) {
-            case 0 -> dropAndRestore(table);
-            case 1 -> db.compactRange(table.family);
+        switch (random.nextInt(8)) {
+            case 0, 1, 3 -> dropAndRestore(table);
+            case 4 -> db.compactRange(table.family);
             case 2 -> db.localSpace().shrinkOverlay(Double.MAX_VALUE);
             default -> checkAll();
         }
     }
 
     private void dropAndRestore(LiveTable table) throws Exception {
-        if (!held.isEmpty() || !underWay.isEmpty()) {
+        if (!underWay.isEmpty()) {
             return;
+        }
+        held.forEach(this::release);
+        held.clear();
+        schedule.hold(ScheduledRocksDB.BEFORE_INGEST);
+        for (int i = 0; i < MOST_RESTS && fetching.get() > 0 && !isLinking(); i++) {
+            schedule.rest("before a drop", 10);
         }
         ColumnFamilyHandle dropped = table.family;
         table.family = null;
@@ -378,6 +395,7 @@ final class ConcurrentCalls implements AutoCloseable {
         note("drop and restore " + table.name);
         db.dropColumnFamily(dropped);
         dropped.close();
+        schedule.letGo();
         restore(table);
     }
 
@@ -550,6 +568,7 @@ final class ConcurrentCalls implements AutoCloseable {
     /** All is there, wherever it comes to lie. */
     void end() throws Exception {
         checkAll();
+        schedule.letGo();
         schedule.stop();
         raw.refuseNothing();
         held.forEach(this::release);
