@@ -460,6 +460,9 @@ public final class Schedule implements AutoCloseable {
             synchronized (this) {
                 long now = System.nanoTime();
                 actors.forEach(this::noticeEnd);
+                if (running == null) { // all were away when the next one was started
+                    give(choose(null));
+                }
                 if (running != seen || steps != seenSteps) {
                     seen = running;
                     seenSteps = steps;
