@@ -87,6 +87,7 @@ final class BackendAssembly<K> {
     private final Path work;
     private final ResourceGuard guard = new ResourceGuard();
     private final CloseableRegistry cancel = new CloseableRegistry();
+    private final Ports ports;
     private final LoadingMetrics metrics;
     private final CheckpointMetrics checkpointMetrics;
     private final LoaderThreads threads;
@@ -116,6 +117,7 @@ final class BackendAssembly<K> {
                 CompositeKeySerializationUtils.computeRequiredBytesInKeyGroupPrefix(
                         parameters.getNumberOfKeyGroups());
         this.work = local.directory().toPath().resolve("lazy");
+        this.ports = ports;
         this.metrics = ports.metrics();
         this.checkpointMetrics = ports.checkpointMetrics();
         this.sleeper = ports.sleeper();
@@ -163,7 +165,8 @@ final class BackendAssembly<K> {
                                     guard,
                                     work,
                                     overlayOptions(),
-                                    this::failTask));
+                                    this::failTask),
+                            ports);
             TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());
             RestoredState restored =

@@ -88,9 +88,13 @@ final class LocalDatabase<K> implements AutoCloseable {
      *
      * @param handlesOfFlink savepoint, or checkpoint of Flink's RocksDB backend, to restore whole;
      *     empty for an empty database
+     * @param ports how the database is reached
      */
     static <K> LocalDatabase<K> open(
-            Opening<K> opening, Collection<KeyedStateHandle> handlesOfFlink, PagingContext paging)
+            Opening<K> opening,
+            Collection<KeyedStateHandle> handlesOfFlink,
+            PagingContext paging,
+            Ports ports)
             throws Exception {
         LinkedHashMap<String, RocksDbKvStateInfo> states = new LinkedHashMap<>();
         LinkedHashMap<String, HeapPriorityQueueSnapshotRestoreWrapper<?>> queues =
@@ -100,7 +104,7 @@ final class LocalDatabase<K> implements AutoCloseable {
         try {
             operation = operation(opening, handlesOfFlink, states, queues);
             RocksDBRestoreResult opened = operation.restore();
-            PagedRocksDB paged = new PagedRocksDB(opened.getDb(), paging);
+            PagedRocksDB paged = new PagedRocksDB(ports.database(opened.getDb()), paging);
             database = new LocalDatabase<>(opening, states, queues, opened, paged);
             states.forEach((name, state) -> paged.register(state.columnFamilyHandle, name));
             return database;

@@ -16,6 +16,7 @@ import io.lazystate.store.StateHandleReader;
 import java.io.Serializable;
 import java.util.concurrent.ThreadLocalRandom;
 import org.apache.flink.configuration.ReadableConfig;
+import org.rocksdb.RocksDB;
 
 /** How a backend reaches the store, and who else sees what it counts. */
 interface Ports extends Serializable {
@@ -60,6 +61,11 @@ interface Ports extends Serializable {
                 new Backoff(100, 5_000, () -> ThreadLocalRandom.current().nextDouble()),
                 Thread::sleep,
                 metrics);
+    }
+
+    /** The opened local database as a new keyed backend reaches it, and closes it. */
+    default RocksDB database(RocksDB opened) {
+        return opened;
     }
 
     /** How background work waits. */

@@ -5,6 +5,7 @@ import io.lazystate.error.LazyStateException;
 import io.lazystate.error.Where;
 import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.LinkTarget;
+import io.lazystate.manifest.Extent;
 import io.lazystate.paging.ExtentState.Phase;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -146,8 +147,8 @@ public final class Linker implements LinkTarget {
             LinkLock.Held link, Pins.Pinned pinned, PagedState state, List<Linkable> fetched) {
         List<Linkable> begun = new ArrayList<>();
         for (Linkable one : fetched) {
-            if (pinned.isWhole(one.extent())
-                    && state.extents().beginLink(link, one.extent().extent())) {
+            Extent extent = one.extent().extent();
+            if (pinned.isWhole(state, extent) && state.extents().beginLink(link, extent)) {
                 begun.add(one);
             }
         }

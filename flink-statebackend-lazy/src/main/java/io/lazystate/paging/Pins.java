@@ -5,7 +5,6 @@ import io.lazystate.manifest.Extent;
 import io.lazystate.paging.ExtentState.Phase;
 import io.lazystate.run.Run;
 import io.lazystate.store.StoredObject;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -37,22 +36,25 @@ final class Pins {
         void run(None nothing) throws RocksDBException;
     }
 
+    /** A state may be dropped, and another one of its name made. */
+    private record Current(PagedState state, Extent extent) {}
+
     /** What one hydrator fetches. */
     final class Pinned implements AutoCloseable {
         private final List<ColdExtent> extents;
-        private final Set<ColdExtent> current;
+        private final Set<Current> current;
 
         /**
          * @param current those that were as their layouts said when they were pinned
          */
-        private Pinned(List<ColdExtent> extents, Set<ColdExtent> current) {
+        private Pinned(List<ColdExtent> extents, Set<Current> current) {
             this.extents = extents;
             this.current = current;
         }
 
         /** Whether the rows that the extent's runs do not have are still in the overlay. */
-        boolean isWhole(ColdExtent extent) {
-            return isCurrent(extent) || current.contains(extent);
+        boolean isWhole(PagedState state, Extent extent) {
+            return isCurrent(state, extent) || current.contains(new Current(state, extent));
         }
 
         @Override
@@ -65,23 +67,24 @@ final class Pins {
 
     Pinned pin(List<ColdExtent> extents) {
         synchronized (pins) {
-            List<ColdExtent> current = new ArrayList<>(extents);
-            current.removeIf(extent -> !isCurrent(extent));
-            Pinned pinned = new Pinned(List.copyOf(extents), Set.copyOf(current));
+            Set<Current> current = new HashSet<>();
+            for (ColdExtent cold : extents) {
+                PagedState state = states.named(cold.state());
+                if (state != null && isCurrent(state, cold.extent())) {
+                    current.add(new Current(state, cold.extent()));
+                }
+            }
+            Pinned pinned = new Pinned(List.copyOf(extents), current);
             pins.add(pinned);
             return pinned;
         }
     }
 
     /** Whether the extent is cold, and still what the newest layout says it is. */
-    private boolean isCurrent(ColdExtent cold) {
-        PagedState state = states.named(cold.state());
-        if (state == null) {
-            return false;
-        }
+    private static boolean isCurrent(PagedState state, Extent extent) {
         ExtentMap map = state.map();
-        int index = map.indexOf(cold.extent().lower());
-        return !map.isLocal(index) && map.extent(index).equals(cold.extent());
+        int index = map.indexOf(extent.lower());
+        return !map.isLocal(index) && map.extent(index).equals(extent);
     }
 
     /**

@@ -9,6 +9,7 @@ import io.lazystate.metrics.CheckpointMetrics;
 import io.lazystate.metrics.LoadCause;
 import io.lazystate.run.RunFormat;
 import io.lazystate.snapshot.LazySnapshotStrategy;
+import io.lazystate.snapshot.Patience;
 import io.lazystate.snapshot.SnapshotSettings;
 import io.lazystate.store.StateHandleReader;
 import java.nio.file.Files;
@@ -123,6 +124,7 @@ class AbandonedSnapshotsTest {
                 () -> {
                     throw new IllegalStateException("as it should");
                 },
-                failure -> {});
+                failure -> {},
+                Patience.BOUNDED);
     }
 }

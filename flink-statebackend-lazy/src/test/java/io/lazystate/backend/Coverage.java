@@ -48,6 +48,7 @@ final class Coverage {
         MIGRATION_OVER_COLD,
         FAILED_RESTORE,
         STORE_FAILED,
+        COMPLETED_DURING_LINK,
         NOTHING_LEFT_BEHIND
     }
 

@@ -38,6 +38,7 @@ final class FuzzStarts {
     private final Random random;
     private final Coverage coverage;
     private final StepLog log;
+    private final FuzzThreads threads;
     private FaultPlan trouble;
 
     FuzzStarts(
@@ -46,13 +47,15 @@ final class FuzzStarts {
             List<Long> keys,
             Random random,
             Coverage coverage,
-            StepLog log) {
+            StepLog log,
+            FuzzThreads threads) {
         this.directories = directories;
         this.maxParallelism = maxParallelism;
         this.keys = keys;
         this.random = random;
         this.coverage = coverage;
         this.log = log;
+        this.threads = threads;
     }
 
     TestTask.Start settings(JobID job, KeyGroupRange keyGroups) {
@@ -61,7 +64,13 @@ final class FuzzStarts {
         FuzzSettings.drawEdgeCache(random, config, directories.local().resolveSibling("edge"));
         coverage.hitIf(FuzzSettings.inlines(config), Event.FILES_INLINED);
         return new TestTask.Start(
-                directories.checkpoints(), config, keyGroups, r -> r, job, maxParallelism);
+                directories.checkpoints(),
+                config,
+                keyGroups,
+                r -> r,
+                job,
+                maxParallelism,
+                threads::database);
     }
 
     /** Cuts the key groups at random places. */
@@ -118,13 +127,7 @@ final class FuzzStarts {
     }
 
     private static TestTask.Start faulty(TestTask.Start start, FaultPlan plan) {
-        return new TestTask.Start(
-                start.checkpoints(),
-                start.config(),
-                start.keyGroups(),
-                store -> new FaultyReader(store, plan),
-                start.job(),
-                start.maxParallelism());
+        return start.reading(store -> new FaultyReader(store, plan));
     }
 
     /**

@@ -153,6 +153,20 @@ final class FuzzSubtask implements AutoCloseable {
         }
     }
 
+    /** A state that rows can be taken out of. */
+    String anyState() {
+        return List.of("values", "lists", "sums").get(scope.random().nextInt(3));
+    }
+
+    /** Takes nearly all rows of one state out. */
+    void removeMany(String state) throws Exception {
+        for (Row row : scope.rows()) {
+            if (scope.random().nextInt(30) > 0) {
+                with(state, () -> rows.clear(state, row));
+            }
+        }
+    }
+
     /** Makes a row one that comes along with the next restore. */
     private void readOften(Row row) throws Exception {
         for (int i = 0; i < 50; i++) {

@@ -19,8 +19,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
@@ -41,8 +39,8 @@ import org.apache.flink.util.FileUtils;
  * new jobs from old checkpoints; everything that is read or restored is compared with a model.
  *
  * <p>A seed repeats its history step by step. Threads make the one difference: what runs in the
- * background (asynchronous parts, the hydrator in mode HYBRID) gets as far as it gets; no check
- * depends on how far.
+ * background (asynchronous parts, the hydrator in mode HYBRID) goes on in the order of {@link
+ * FuzzThreads}, which a seed repeats as far as it can; no check depends on how far it gets.
  */
 final class History implements AutoCloseable {
     private static final int MOST_SUBTASKS = 3;
@@ -60,7 +58,7 @@ final class History implements AutoCloseable {
     private final Path local;
     private final Coverage coverage;
     private final StepLog log;
-    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final FuzzThreads threads;
     private final int maxParallelism;
     private final int retained;
     private final int checkpointsAtOnce;
@@ -82,6 +80,7 @@ final class History implements AutoCloseable {
      */
     History(long seed, Path directory, Coverage coverage, StepLog log) throws Exception {
         this.random = new Random(seed);
+        this.threads = new FuzzThreads(seed);
         this.directory = Files.createDirectories(directory.resolve("checkpoints"));
         this.local = Files.createDirectories(directory.resolve("local"));
         this.coverage = coverage;
@@ -100,7 +99,8 @@ final class History implements AutoCloseable {
                         keys,
                         random,
                         coverage,
-                        log);
+                        log,
+                        threads);
         newJob();
         start(newJobManager(), null, 1, false);
     }
@@ -140,6 +140,7 @@ final class History implements AutoCloseable {
     }
 
     private void anyStep() throws Exception {
+        threads.pause();
         int kind = random.nextInt(100);
         if (kind < 45) {
             access();
@@ -153,9 +154,10 @@ final class History implements AutoCloseable {
     }
 
     private void seldomStep() throws Exception {
-        switch (random.nextInt(20)) {
+        switch (random.nextInt(26)) {
             case 0, 1, 2, 3 -> triggerCheckpoint();
             case 4 -> overlap();
+            case 20, 21, 22, 23, 24, 25 -> emptyWhileLinking();
             case 5 -> savepoint(SavepointFormatType.NATIVE);
             case 6 -> savepoint(SavepointFormatType.CANONICAL);
             case 7 -> job.abortSome();
@@ -279,6 +281,35 @@ final class History implements AutoCloseable {
         if (random.nextBoolean()) {
             db.localSpace().reclaim();
         }
+    }
+
+    /**
+     * A checkpoint finds cold extents of a subtask without a row while another thread may be in the
+     * middle of linking them.
+     */
+    private void emptyWhileLinking() throws Exception {
+        awaitLinking();
+        FuzzSubtask subtask = anySubtask();
+        StepwiseHydrator hydrator = subtask.hydrator(local);
+        if (hydrator == null || !hydrator.hasWork()) {
+            return;
+        }
+        log.note("empty a state while its extents are linked");
+        String state = subtask.anyState();
+        Saved completed;
+        threads.holdLinks();
+        try {
+            linking = threads.submit(() -> hydrator.link(Integer.MAX_VALUE, state));
+            subtask.removeMany(state);
+            completed = job.finish(job.trigger(CheckpointType.CHECKPOINT));
+            coverage.hitIf(completed != null && threads.areLinking(), Event.COMPLETED_DURING_LINK);
+            job.deliverAll();
+        } finally {
+            threads.letLinksGo();
+        }
+        awaitLinking();
+        subtask.checkAll();
+        keep(completed);
     }
 
     private void awaitLinking() throws Exception {
@@ -503,6 +534,6 @@ final class History implements AutoCloseable {
 
     @Override
     public void close() {
-        threads.shutdownNow();
+        threads.close();
     }
 }

@@ -82,6 +82,23 @@ final class RowSteps {
         scope.model().lists.computeIfAbsent(row, r -> new ArrayList<>()).addAll(elements);
     }
 
+    void clear(String state, Row row) throws Exception {
+        switch (state) {
+            case "values" -> {
+                scope.states().value(row).clear();
+                scope.model().values.remove(row);
+            }
+            case "lists" -> {
+                scope.states().list(row).clear();
+                scope.model().lists.remove(row);
+            }
+            default -> {
+                scope.states().sum(row).clear();
+                scope.model().sums.remove(row);
+            }
+        }
+    }
+
     /** What session windows do when they merge. */
     void mergeNamespaces(Row target) throws Exception {
         List<Long> namespaces = FuzzSubtask.NAMESPACES;

@@ -57,6 +57,7 @@ import org.apache.flink.state.rocksdb.RocksDBKeyedStateBackend;
 import org.apache.flink.streaming.api.operators.TimerHeapInternalTimer;
 import org.apache.flink.streaming.api.operators.TimerSerializer;
 import org.apache.flink.util.IOUtils;
+import org.rocksdb.RocksDB;
 
 /**
  * One subtask's keyed backend with Long keys, driven as a task and its coordinator would.
@@ -90,7 +91,23 @@ final class TestTask implements AutoCloseable {
             KeyGroupRange keyGroups,
             UnaryOperator<RangedReader> store,
             JobID job,
-            int maxParallelism) {
+            int maxParallelism,
+            UnaryOperator<RocksDB> database) {
+        Start(
+                Path checkpoints,
+                Configuration config,
+                KeyGroupRange keyGroups,
+                UnaryOperator<RangedReader> store,
+                JobID job,
+                int maxParallelism) {
+            this(checkpoints, config, keyGroups, store, job, maxParallelism, opened -> opened);
+        }
+
+        /** The same, with another store. */
+        Start reading(UnaryOperator<RangedReader> other) {
+            return new Start(checkpoints, config, keyGroups, other, job, maxParallelism, database);
+        }
+
         Start(Path checkpoints, Configuration config) {
             this(checkpoints, config, KeyGroupRange.of(0, MAX_PARALLELISM - 1), r -> r);
         }
@@ -154,7 +171,7 @@ final class TestTask implements AutoCloseable {
             CloseableRegistry cancel,
             TtlTimeProvider clock)
             throws Exception {
-        CountingPorts ports = new CountingPorts(start.store());
+        CountingPorts ports = new CountingPorts(start.store(), start.database());
         LazyStateBackend stateBackend =
                 new LazyStateBackend(ports)
                         .configure(start.config(), TestTask.class.getClassLoader());
@@ -167,7 +184,7 @@ final class TestTask implements AutoCloseable {
             throws Exception {
         StateBackend configured =
                 backend.configure(start.config(), TestTask.class.getClassLoader());
-        CountingPorts unused = new CountingPorts(start.store());
+        CountingPorts unused = new CountingPorts(start.store(), start.database());
         return restore(
                 start,
                 handles,
@@ -389,8 +406,16 @@ final class TestTask implements AutoCloseable {
         private final transient List<Throwable> failures = new CopyOnWriteArrayList<>();
         private transient volatile Patience patience = news -> {};
 
-        CountingPorts(UnaryOperator<RangedReader> store) {
-            reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
+        private final transient UnaryOperator<RocksDB> database;
+
+        CountingPorts(UnaryOperator<RangedReader> store, UnaryOperator<RocksDB> database) {
+            this.reader = new CountingReader(store.apply(DEFAULT.reader(metrics.store())));
+            this.database = database;
+        }
+
+        @Override
+        public RocksDB database(RocksDB opened) {
+            return database.apply(opened);
         }
 
         @Override

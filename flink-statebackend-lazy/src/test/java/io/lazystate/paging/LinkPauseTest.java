@@ -126,9 +126,8 @@ class LinkPauseTest {
                 ColumnFamilyHandle still =
                         db.createColumnFamily(
                                 new ColumnFamilyDescriptor(new byte[] {'o'}, users))) {
-            ExtentMap map = ExtentMap.local(StateLayout.empty());
             ChangeLog changes = new ChangeLog(directory, 1 << 10);
-            PagedState other = new PagedState(2, "other", still, map, changes);
+            PagedState other = new PagedState(2, "other", still, changes);
             try (FlushOptions wait = new FlushOptions()) {
                 for (int i = 0; i < 20; i++) { // more files than linking would wait for
                     db.put(still, KEY, KEY);
@@ -137,7 +136,7 @@ class LinkPauseTest {
             }
 
             pause.before(other);
-            pause.end();
+            end();
 
             assertThat(db.getOptions(still).disableAutoCompactions()).isTrue();
             assertThat(waits).isZero();

@@ -25,14 +25,25 @@ final class RandomLayout {
 
     private final Random random;
     private final Path directory;
+    private final String prefix;
     private int runs;
 
     /**
      * @param directory for files on their way
      */
     RandomLayout(Random random, Path directory) {
+        this(random, directory, "run-");
+    }
+
+    /**
+     * As above.
+     *
+     * @param prefix of the names of all runs that this one writes
+     */
+    RandomLayout(Random random, Path directory, String prefix) {
         this.random = random;
         this.directory = directory;
+        this.prefix = prefix;
     }
 
     /** Keys that are often the same, and often the beginning of each other. */
@@ -170,7 +181,7 @@ final class RandomLayout {
     }
 
     private Run write(NavigableMap<byte[], byte[]> rows) throws Exception {
-        String name = "run-" + ++runs;
+        String name = prefix + ++runs;
         RunFormat format = RunFormat.ofPages(1 << random.nextInt(8));
         try (RunWriter writer = new RunWriter(directory.resolve(name + ".sst"), format)) {
             rows.forEach(
