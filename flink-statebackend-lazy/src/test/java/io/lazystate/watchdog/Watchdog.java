@@ -34,6 +34,7 @@ public final class Watchdog implements TestExecutionListener {
     static final int STUCK = 86;
 
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long LEAVE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private final Limits limits;
     private final PrintStream out;
@@ -90,7 +91,13 @@ public final class Watchdog implements TestExecutionListener {
         this(
                 new Limits(USUAL, Duration.ofSeconds(Long.getLong("fuzz.seconds", 0L)), GRACE),
                 System.err,
-                Runtime.getRuntime()::halt);
+                Watchdog::halt);
+    }
+
+    /** Without shutdown hooks, which may hang too; what was printed is on its way to the build. */
+    private static void halt(int code) {
+        LockSupport.parkNanos(LEAVE_NANOS);
+        Runtime.getRuntime().halt(code);
     }
 
     Watchdog(Limits limits, PrintStream out, Exit exit) {
