@@ -121,8 +121,7 @@ final class UserOptions implements RocksDBOptionsFactory {
     /** Complete from the start, so that no iterator needs a copy. */
     @Override
     public ReadOptions createReadOptions(ReadOptions options, Collection<AutoCloseable> handles) {
-        ReadOptions users =
-                factory == null ? options : factory.createReadOptions(options, handles);
+        ReadOptions users = factory == null ? options : factory.createReadOptions(options, handles);
         ReadOptions complete = Reads.complete(users);
         handles.add(complete);
         return complete;

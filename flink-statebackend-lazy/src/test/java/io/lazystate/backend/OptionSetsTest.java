@@ -26,6 +26,7 @@ import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.state.CheckpointStorageLocationReference;
 import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyedStateHandle;
+import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
 import org.apache.flink.state.rocksdb.RocksDBOptions;
 import org.junit.jupiter.api.AfterEach;
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Whatever options a user gives RocksDB, no row is lost and none comes back. */
 class OptionSetsTest {
     private static final List<Long> KEYS = LongStream.range(0, 30).boxed().toList();
+    private static final long ADOPTED_KEYS = 300;
     private static final KeyGroupRange ALL = KeyGroupRange.of(0, TestTask.MAX_PARALLELISM - 1);
     private static final List<KeyGroupRange> HALVES =
             List.of(KeyGroupRange.of(0, 70), KeyGroupRange.of(71, TestTask.MAX_PARALLELISM - 1));
@@ -93,6 +95,49 @@ class OptionSetsTest {
         run(List.of(ALL), this::resident);
         load(LoadingMode.LAZY);
         run(HALVES, FuzzSubtask::checkAll);
+    }
+
+    /** Flink copies what several handles have, with iterators of its own. */
+    @ParameterizedTest
+    @EnumSource(
+            value = OptionSet.class,
+            names = {
+                "NONE",
+                "FIXED_PREFIX_9",
+                "PREFIX_BLOOM",
+                "PREFIX_BLOOM_WITHOUT_WHOLE_KEYS",
+                "HASH_INDEX",
+                "HASH_INDEX_WITH_FILTER",
+                "PARTITIONED_INDEX_AND_FILTERS",
+                "HASH_LINKED_LIST"
+            })
+    void ordinaryCheckpointsAreAdoptedWhole(OptionSet options) throws Exception {
+        set = options;
+        set.applyTo(config);
+        List<TestTask> tasks = new ArrayList<>();
+        try {
+            for (KeyGroupRange range : HALVES) {
+                TestTask task =
+                        TestTask.ofFlink(
+                                start(range), new EmbeddedRocksDBStateBackend(true), List.of());
+                tasks.add(task);
+                new SampleStates(task, range).update(2, ADOPTED_KEYS, 1);
+            }
+            complete(tasks);
+        } finally {
+            tasks.forEach(TestTask::close);
+        }
+        try (TestTask task = TestTask.restore(start(ALL), handles(ALL))) {
+            var timers = task.timers("timers");
+            for (long key = 0; key < ADOPTED_KEYS; key++) {
+                task.key(key);
+                assertThat(task.state(SampleStates.VALUE).value()).isEqualTo("2 " + key);
+                assertThat(task.state(SampleStates.LIST).get()).containsExactly("2 " + key);
+                assertThat(task.state(SampleStates.MAP).keys())
+                        .containsExactlyInAnyOrder("one", "at 2");
+                assertThat(timers.poll()).isEqualTo(TestTask.timer(2000L + key, key));
+            }
+        }
     }
 
     private interface Work {
@@ -154,7 +199,7 @@ class OptionSetsTest {
 
     private static void evictAll(FuzzSubtask subtask) {
         var space = subtask.task.database().localSpace();
-        space.setGenerationBytes(1 << 10);
+        space.setGenerationBytes(1);
         space.evict(space.evictable(state -> true));
         space.reclaim();
     }
@@ -206,13 +251,17 @@ class OptionSetsTest {
     }
 
     private void checkpoint(List<FuzzSubtask> subtasks) throws Exception {
+        complete(subtasks.stream().map(subtask -> subtask.task).toList());
+    }
+
+    private void complete(List<TestTask> tasks) throws Exception {
         long id = ++checkpoint;
-        jobManager.trigger(id, subtasks.size(), TestJobManager.CHECKPOINT);
-        for (int i = 0; i < subtasks.size(); i++) {
-            completed = jobManager.acknowledge(id, i, subtasks.get(i).task.snapshot(id));
+        jobManager.trigger(id, tasks.size(), TestJobManager.CHECKPOINT);
+        for (int i = 0; i < tasks.size(); i++) {
+            completed = jobManager.acknowledge(id, i, tasks.get(i).snapshot(id));
         }
-        for (FuzzSubtask subtask : subtasks) {
-            subtask.task.backend().notifyCheckpointComplete(id);
+        for (TestTask task : tasks) {
+            task.backend().notifyCheckpointComplete(id);
         }
     }
 

@@ -26,7 +26,6 @@ class ReadsTest {
                                 .setPrefixSameAsStart(true)
                                 .setAutoPrefixMode(true)
                                 .setTailing(true)
-                                .setManaged(true)
                                 .setIgnoreRangeDeletions(true)
                                 .setMaxSkippableInternalKeys(3)
                                 .setReadTier(ReadTier.MEMTABLE_TIER);
@@ -35,7 +34,6 @@ class ReadsTest {
             assertThat(complete.prefixSameAsStart()).isFalse();
             assertThat(complete.autoPrefixMode()).isFalse();
             assertThat(complete.tailing()).isFalse();
-            assertThat(complete.managed()).isFalse();
             assertThat(complete.ignoreRangeDeletions()).isFalse();
             assertThat(complete.maxSkippableInternalKeys()).isZero();
             assertThat(complete.readTier()).isEqualTo(ReadTier.READ_ALL_TIER);
