@@ -160,12 +160,7 @@ final class BackendAssembly<K> {
                             opening,
                             ours ? List.of() : handles,
                             new PagingContext(
-                                    loader,
-                                    metrics,
-                                    guard,
-                                    work,
-                                    overlayOptions(),
-                                    this::failTask),
+                                    loader, metrics, guard, work, overlayOptions(), this::failTask),
                             ports);
             TimerQueues<K> timers = new TimerQueues<>(opening, database);
             Hydrator hydrator = hydrator(database.paged());

@@ -35,6 +35,7 @@ final class LinkPause {
 
     /** The paused ones, and those of which it is not known, since RocksDB refused to switch. */
     private final Set<PagedState> touched = new HashSet<>();
+
     private volatile boolean owes;
 
     /**

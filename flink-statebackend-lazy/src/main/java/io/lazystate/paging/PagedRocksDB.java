@@ -80,8 +80,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         this.reader = new RowReader(this, opened, overlay, captures, context, now);
         this.outOfLine = new OutOfLine(opened, reader, overlay, hotKeys, context);
         Pins pins = new Pins(states);
-        this.residency =
-                new Residency(states, overlay, pins, moves, captures, context, now);
+        this.residency = new Residency(states, overlay, pins, moves, captures, context, now);
         this.errands = residency.errands();
         this.failure = new FirstFailure(context.failTask(), errands::stayDue);
         this.linker =
