@@ -161,8 +161,8 @@ final class History implements AutoCloseable {
             case 5 -> savepoint(SavepointFormatType.NATIVE);
             case 6 -> savepoint(SavepointFormatType.CANONICAL);
             case 7 -> job.abortSome();
-            case 8, 9, 10, 11 -> link();
-            case 12, 13 -> restart();
+            case 8, 9, 10 -> link();
+            case 11, 12, 13 -> restart();
             case 14 -> verify(any(restorable()));
             case 15 -> anySubtask().checkAll();
             case 16, 17 -> evict();
@@ -190,7 +190,7 @@ final class History implements AutoCloseable {
     private void overlap() throws Exception {
         int atOnce = 2 + random.nextInt(MOST_CHECKPOINTS_AT_ONCE - 1);
         log.note(atOnce + " checkpoints at once, for a while");
-        for (int i = 20 + random.nextInt(60); i > 0; i--) {
+        for (int i = 20 + random.nextInt(30); i > 0; i--) {
             if (job.underWay() < atOnce) {
                 log.note("trigger " + job.triggerCheckpoint());
             }
@@ -358,10 +358,14 @@ final class History implements AutoCloseable {
         }
     }
 
-    /** Savepoints are fewer, but as interesting. */
+    /** Savepoints are fewer, but as interesting; full checkpoints are checkpoints. */
     private Saved anyKind(List<Saved> candidates) {
-        SnapshotType type = any(candidates.stream().map(Saved::type).distinct().toList());
-        return any(candidates.stream().filter(each -> each.type().equals(type)).toList());
+        SnapshotType type = any(candidates.stream().map(History::kind).distinct().toList());
+        return any(candidates.stream().filter(each -> kind(each).equals(type)).toList());
+    }
+
+    private static SnapshotType kind(Saved saved) {
+        return saved.type().isSavepoint() ? saved.type() : CheckpointType.CHECKPOINT;
     }
 
     /** Starts a new job from a checkpoint or savepoint of another. */

@@ -20,7 +20,7 @@ class HistoryFuzz {
     private static final int STEPS = 200;
     private static final long FEWEST_SECONDS = 60;
     private static final int FEWEST_FIXED = 6;
-    private static final int MOST_FIXED = 30;
+    private static final int MOST_FIXED = 40;
 
     @Test
     void noHistoryLosesOrInventsState() throws Exception {
