@@ -55,7 +55,7 @@ public final class Checkpoints {
             for (PagedState state : states.all()) {
                 views.add(new StateView(reader, state, state.map(), reads, state.cut(cut)));
             }
-            overlay.rotate(cut);
+            overlay.generations().rotate(cut);
             return view;
         } catch (RuntimeException e) { // a change log had to spill, and the disk is full
             view.close();

@@ -273,7 +273,7 @@ public final class Linker implements LinkTarget {
         try (LinkLock.Held link = lock.take()) {
             whileOpen(
                     () -> {
-                        overlay.reclaim();
+                        overlay.generations().reclaim();
                         for (PagedState state : states.all()) {
                             stale.purge(link, state);
                         }

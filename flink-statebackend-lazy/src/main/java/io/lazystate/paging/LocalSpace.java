@@ -54,7 +54,7 @@ public final class LocalSpace {
 
     /** How many bytes of rows written to cold extents are given back together, at least. */
     public void setGenerationBytes(long bytes) {
-        overlay.setGenerationBytes(bytes);
+        overlay.generations().setGenerationBytes(bytes);
     }
 
     /**
@@ -79,7 +79,7 @@ public final class LocalSpace {
             linker.whileOpen(
                     () -> {
                         bytes[0] = states.sum(this::fileBytes);
-                        bytes[1] = overlay.fileBytes();
+                        bytes[1] = overlay.generations().fileBytes();
                     });
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "measuring its files", e);

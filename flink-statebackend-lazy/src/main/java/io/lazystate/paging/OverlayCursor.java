@@ -1,7 +1,6 @@
 package io.lazystate.paging;
 
 import io.lazystate.run.Lookup;
-import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksIterator;
@@ -19,14 +18,12 @@ final class OverlayCursor extends NativeCursor {
     @Override
     byte @Nullable [] rowKey(byte[] databaseKey) {
         row = null;
-        return Overlay.hasPrefix(databaseKey, state)
-                ? Arrays.copyOfRange(databaseKey, Overlay.PREFIX_BYTES, databaseKey.length)
-                : null;
+        return OverlayRow.keyOf(state, databaseKey);
     }
 
     @Override
     public void seek(byte[] target) {
-        seekDatabase(Overlay.key(state, target));
+        seekDatabase(OverlayRow.key(state, target));
     }
 
     @Override
@@ -42,7 +39,7 @@ final class OverlayCursor extends NativeCursor {
     private Lookup row() {
         Lookup current = row;
         if (current == null) {
-            current = Overlay.row(databaseValue());
+            current = OverlayRow.row(databaseValue());
             row = current;
         }
         return current;

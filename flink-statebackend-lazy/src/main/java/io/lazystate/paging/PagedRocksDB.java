@@ -488,7 +488,7 @@ public final class PagedRocksDB extends GuardedRocksDB {
         if (closed.compareAndSet(false, true)) {
             states.all().forEach(PagedState::close);
             linker.close();
-            overlay.close();
+            overlay.generations().close();
             now.close();
             writeOptions.close();
             raw.close();

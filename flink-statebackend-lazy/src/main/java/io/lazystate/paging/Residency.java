@@ -200,7 +200,9 @@ final class Residency {
             moves.move(move -> layouts.forEach((state, layout) -> state.adopt(move, layout, cut)));
             adopted = cut;
             layouts.keySet().forEach(this::takeBackEmpty);
-            dropSaved(overlay::isFull); // the newest generation can end only if there is room
+            dropSaved(
+                    overlay.generations()
+                            ::isFull); // the newest generation can end only if there is room
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
         }
@@ -235,9 +237,9 @@ final class Residency {
      */
     long shrinkOverlay(double wantedBytes) {
         try {
-            long before = overlay.fileBytes();
-            dropSaved(() -> before - overlay.fileBytes() < wantedBytes);
-            return before - overlay.fileBytes();
+            long before = overlay.generations().fileBytes();
+            dropSaved(() -> before - overlay.generations().fileBytes() < wantedBytes);
+            return before - overlay.generations().fileBytes();
         } catch (RocksDBException e) {
             throw Natives.failed(Where.NOWHERE, "giving back the overlay's space", e);
         }
@@ -253,10 +255,10 @@ final class Residency {
         }
         pins.ifNone(
                 nothing -> {
-                    while (more.holds() && overlay.canDropOldest(adopted)) {
+                    while (more.holds() && overlay.generations().canDropOldest(adopted)) {
                         // A hot row that was written over there would count again.
                         states.all().forEach(state -> state.setHotRows(HotRows.NONE));
-                        if (!overlay.dropOldest()) {
+                        if (!overlay.generations().dropOldest()) {
                             return;
                         }
                         context.metrics().overlayDrops().increment();

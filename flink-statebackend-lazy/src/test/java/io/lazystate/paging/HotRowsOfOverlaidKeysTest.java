@@ -58,7 +58,7 @@ class HotRowsOfOverlaidKeysTest {
     void close() {
         state.close();
         family.close();
-        overlay.close();
+        overlay.generations().close();
         db.close();
         overlayOptions.close();
         writeOptions.close();

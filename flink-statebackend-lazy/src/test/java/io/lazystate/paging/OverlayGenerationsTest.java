@@ -40,7 +40,7 @@ class OverlayGenerationsTest {
         RocksDB.loadLibrary();
         db = RocksDB.open(options, directory.toString());
         overlay = new Overlay(db, familyOptions, writeOptions);
-        overlay.setGenerationBytes(1);
+        overlay.generations().setGenerationBytes(1);
         state =
                 new PagedState(
                         1,
@@ -51,7 +51,7 @@ class OverlayGenerationsTest {
 
     @AfterEach
     void close() {
-        overlay.close();
+        overlay.generations().close();
         db.close();
         familyOptions.close();
         writeOptions.close();
@@ -62,7 +62,7 @@ class OverlayGenerationsTest {
     void whatIsGivenBackIsGoneAndWhatIsWrittenSinceIsNot() throws RocksDBException {
         for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
             write(checkpoint);
-            overlay.rotate(checkpoint);
+            overlay.generations().rotate(checkpoint);
             write(checkpoint + 1_000);
             giveBack(checkpoint);
             for (int row = 0; row < ROWS; row++) {
@@ -71,7 +71,7 @@ class OverlayGenerationsTest {
                 assertThat(since).isNotNull();
                 assertThat(since.value()).isEqualTo(value(checkpoint + 1_000));
             }
-            overlay.reclaim();
+            overlay.generations().reclaim();
         }
     }
 
@@ -79,12 +79,12 @@ class OverlayGenerationsTest {
     void columnFamiliesAreUsedAgainAndEmptyBefore() throws Exception {
         for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
             write(checkpoint);
-            overlay.rotate(checkpoint);
+            overlay.generations().rotate(checkpoint);
             giveBack(checkpoint);
-            overlay.reclaim();
+            overlay.generations().reclaim();
         }
         assertThat(RocksDB.listColumnFamilies(options, directory.toString()))
-                .hasSizeLessThanOrEqualTo(1 + 2 * Overlay.MOST_GENERATIONS);
+                .hasSizeLessThanOrEqualTo(1 + 2 * OverlayGenerations.MOST);
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files.filter(file -> file.toString().endsWith(".sst")))
                     .as("tables of what was given back")
@@ -96,13 +96,13 @@ class OverlayGenerationsTest {
     void withoutAnEmptyOneTheLastGenerationGoesOn() throws RocksDBException {
         for (int checkpoint = 1; checkpoint <= CHECKPOINTS; checkpoint++) {
             write(checkpoint);
-            overlay.rotate(checkpoint);
+            overlay.generations().rotate(checkpoint);
             giveBack(checkpoint);
         }
         assertThat(overlay.get(state, key(CHECKPOINTS, 0), null)).isNotNull();
-        overlay.reclaim();
-        overlay.rotate(CHECKPOINTS + 1);
-        assertThat(overlay.canDropOldest(CHECKPOINTS + 1)).isTrue();
+        overlay.generations().reclaim();
+        overlay.generations().rotate(CHECKPOINTS + 1);
+        assertThat(overlay.generations().canDropOldest(CHECKPOINTS + 1)).isTrue();
     }
 
     @Test
@@ -111,11 +111,11 @@ class OverlayGenerationsTest {
         db.pauseBackgroundWork();
         try {
             fillMemoryTables();
-            overlay.rotate(1);
+            overlay.generations().rotate(1);
         } finally {
             db.continueBackgroundWork();
         }
-        assertThat(overlay.canDropOldest(1)).isTrue();
+        assertThat(overlay.generations().canDropOldest(1)).isTrue();
         assertThat(overlay.get(state, key(1, 0), null)).isNotNull();
     }
 
@@ -131,8 +131,8 @@ class OverlayGenerationsTest {
     }
 
     private void giveBack(int checkpoint) throws RocksDBException {
-        while (overlay.canDropOldest(checkpoint)) {
-            assertThat(overlay.dropOldest()).isTrue();
+        while (overlay.generations().canDropOldest(checkpoint)) {
+            assertThat(overlay.generations().dropOldest()).isTrue();
         }
     }
 
