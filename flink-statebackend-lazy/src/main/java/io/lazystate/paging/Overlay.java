@@ -50,20 +50,8 @@ final class Overlay {
         if (!state.overlaid()) {
             return null;
         }
-        byte[] overlayKey = OverlayRow.key(state, key);
-        return generations.read(
-                newestFirst -> {
-                    for (ColumnFamilyHandle family : newestFirst) {
-                        byte[] tagged =
-                                reads == null
-                                        ? db.get(family, overlayKey)
-                                        : db.get(family, reads.options(), overlayKey);
-                        if (tagged != null) {
-                            return OverlayRow.row(tagged);
-                        }
-                    }
-                    return null;
-                });
+        byte[] tagged = generations.find(OverlayRow.key(state, key), reads);
+        return tagged == null ? null : OverlayRow.row(tagged);
     }
 
     void put(PagedState state, WriteOptions options, byte[] key, byte[] value)
@@ -100,14 +88,8 @@ final class Overlay {
     Rows rows(PagedState state, Reads reads, Bounds bounds) {
         Rows rows = new Rows(state, within(state, reads, bounds));
         try {
-            return generations.read(
-                    newestFirst -> {
-                        newestFirst.forEach(family -> rows.add(family, db));
-                        return rows;
-                    });
-        } catch (RocksDBException e) {
-            rows.close();
-            throw Natives.failed(PagedRocksDB.where(state), "reading written rows", e);
+            generations.open(family -> rows.add(family, db));
+            return rows;
         } catch (Throwable t) {
             rows.close();
             throw t;

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
@@ -95,18 +97,30 @@ final class OverlayGenerations {
         bytes += rowBytes;
     }
 
-    interface Read<T> {
-        /**
-         * @param newestFirst all of them
-         */
-        T of(List<ColumnFamilyHandle> newestFirst) throws RocksDBException;
-    }
-
-    /** Reads, or begins to: none that is read is emptied meanwhile. Threads: any. */
-    <T> T read(Read<T> work) throws RocksDBException {
+    /** The newest value of a key; null if there is none. Threads: any. */
+    byte @Nullable [] find(byte[] overlayKey, @Nullable Reads reads) throws RocksDBException {
         readers.incrementAndGet();
         try {
-            return work.of(families);
+            for (ColumnFamilyHandle family : families) {
+                byte[] value =
+                        reads == null
+                                ? db.get(family, overlayKey)
+                                : db.get(family, reads.options(), overlayKey);
+                if (value != null) {
+                    return value;
+                }
+            }
+            return null;
+        } finally {
+            readers.decrementAndGet();
+        }
+    }
+
+    /** Opens iterators over all of them, the newest first. Threads: any. */
+    void open(Consumer<ColumnFamilyHandle> iterator) {
+        readers.incrementAndGet();
+        try {
+            families.forEach(iterator);
         } finally {
             readers.decrementAndGet();
         }
@@ -214,14 +228,16 @@ final class OverlayGenerations {
 
     /** Bytes of files on the disk. Threads: any, while the database is open. */
     long fileBytes() throws RocksDBException {
-        return read(
-                all -> {
-                    long files = 0;
-                    for (ColumnFamilyHandle family : all) {
-                        files += db.getLongProperty(family, "rocksdb.total-sst-files-size");
-                    }
-                    return files;
-                });
+        readers.incrementAndGet();
+        try {
+            long files = 0;
+            for (ColumnFamilyHandle family : families) {
+                files += db.getLongProperty(family, "rocksdb.total-sst-files-size");
+            }
+            return files;
+        } finally {
+            readers.decrementAndGet();
+        }
     }
 
     void close() {
