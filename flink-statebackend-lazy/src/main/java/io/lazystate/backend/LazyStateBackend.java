@@ -112,13 +112,15 @@ public class LazyStateBackend extends AbstractManagedMemoryStateBackend
                         parameters.getManagedMemoryFraction(),
                         LOG,
                         RocksDBMemoryFactory.DEFAULT);
+        UserOptions users = new UserOptions(rocks.getRocksDBOptions());
         RocksDBNativeMetricOptions nativeMetrics =
-                RocksDBNativeMetricOptions.fromConfig(configuration);
+                users.createNativeMetricsOptions(
+                        RocksDBNativeMetricOptions.fromConfig(configuration));
         RocksDBResourceContainer container =
                 new RocksDBResourceContainer(
                         configuration,
                         rocks.getPredefinedOptions(),
-                        new UserOptions(rocks.getRocksDBOptions()),
+                        users,
                         shared,
                         directory,
                         nativeMetrics.isStatisticsEnabled());

@@ -175,7 +175,7 @@ final class RestoredState {
                 case INCOMPLETE -> metrics.prewarm(PrewarmStatus.FAILED);
                 case STOPPED -> {}
             }
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             metrics.prewarm(PrewarmStatus.FAILED);
             LOG.error("Hydration of {} ended; state that is cold stays readable", operator, e);
         }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.StateDescriptor;
@@ -31,16 +32,21 @@ final class TtlFilters extends RocksDbTtlCompactFiltersManager {
     private static final int MAP_TIMESTAMP_OFFSET = 1;
 
     private final TtlTimeProvider time;
-    private final Map<String, RowExpiry> expiries = new HashMap<>();
+    private final Map<String, Supplier<RowExpiry>> expiries = new HashMap<>();
 
     TtlFilters(TtlTimeProvider time, long queryTimeAfterEntries, Duration periodicCompactionTime) {
         super(time, queryTimeAfterEntries, periodicCompactionTime);
         this.time = time;
     }
 
-    /** By the names of the states that are registered now and clean up in compactions. */
+    /**
+     * By the names of the states that are registered now and clean up in compactions; new ones,
+     * since checkpoints are written by several threads at once, and a serializer is for one.
+     */
     Map<String, RowExpiry> expiries() {
-        return Map.copyOf(expiries);
+        Map<String, RowExpiry> taken = new HashMap<>();
+        expiries.forEach((state, expiry) -> taken.put(state, expiry.get()));
+        return taken;
     }
 
     @Override
@@ -63,18 +69,24 @@ final class TtlFilters extends RocksDbTtlCompactFiltersManager {
         }
     }
 
-    private static RowExpiry expiry(
+    private static Supplier<RowExpiry> expiry(
             StateDescriptor<?, ?> descriptor, TypeSerializer<?> serializer, LongPredicate expired) {
         if (descriptor instanceof ListStateDescriptor
                 && serializer instanceof ListSerializer<?> list) {
-            TypeSerializer<?> element = list.getElementSerializer().duplicate();
-            return value -> unexpired(value, element, expired);
+            TypeSerializer<?> elements = list.getElementSerializer().duplicate();
+            return () -> {
+                TypeSerializer<?> element = elements.duplicate();
+                return value -> unexpired(value, element, expired);
+            };
         }
         int offset = descriptor instanceof MapStateDescriptor ? MAP_TIMESTAMP_OFFSET : 0;
-        return value ->
-                value.length >= offset + Long.BYTES && expired.test(timestamp(value, offset))
-                        ? null
-                        : value;
+        RowExpiry whole =
+                value ->
+                        value.length >= offset + Long.BYTES
+                                        && expired.test(timestamp(value, offset))
+                                ? null
+                                : value;
+        return () -> whole;
     }
 
     /** The list from its first live element on: elements are in the order they were added. */
@@ -88,8 +100,9 @@ final class TtlFilters extends RocksDbTtlCompactFiltersManager {
                 element.deserialize(in);
                 from = in.getPosition() + 1; // the delimiter
             }
-        } catch (IOException e) {
-            return list; // not what a list looks like: a read will say so, folding keeps it
+        } catch (IOException | RuntimeException e) {
+            // An element of a class that is gone, say: a read will say so, folding keeps it.
+            return list;
         }
         if (from >= list.length) {
             return null;

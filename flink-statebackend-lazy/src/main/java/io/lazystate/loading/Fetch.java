@@ -1,6 +1,8 @@
 package io.lazystate.loading;
 
+import io.lazystate.error.Kind;
 import io.lazystate.error.LazyStateException;
+import io.lazystate.error.Where;
 import io.lazystate.loading.ExtentFiles.Fetched;
 import io.lazystate.loading.LinkTarget.Linkable;
 import io.lazystate.metrics.LoadCause;
@@ -146,8 +148,17 @@ final class Fetch {
                 if (!result.complete(fetched)) {
                     fetched.forEach(Fetch::delete);
                 }
-            } catch (Throwable t) {
-                result.completeExceptionally(t);
+            } catch (LazyStateException e) {
+                result.completeExceptionally(e);
+            } catch (Throwable t) { // of this fetch alone: the others, and later ones, may do
+                result.completeExceptionally(
+                        new LazyStateException(
+                                Kind.UNAVAILABLE,
+                                Where.NOWHERE,
+                                "Files could not be fetched: "
+                                        + t
+                                        + "; check the memory of the TaskManager",
+                                t));
             }
         }
 

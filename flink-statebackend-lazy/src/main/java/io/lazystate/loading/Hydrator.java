@@ -94,28 +94,32 @@ public final class Hydrator {
 
     /** As above, of what is cold only the chosen extents. */
     public End run(Predicate<ColdExtent> chosen) {
-        List<ColdExtent> cold = target.coldExtents().stream().filter(chosen).toList();
-        HydrationQueue queue = queue(cold);
-        BackgroundRound round =
-                new BackgroundRound(
-                        queue,
-                        pace,
-                        settings.maxBytesPerSecond(),
-                        loader.waits(),
-                        new HydrationReport(
-                                owner, cold, pace.nanoTime(), loader.metrics().recovery()),
-                        target::linkingDone);
-        boolean full;
-        try {
-            full = !hydrate(queue, LoadCause.HYDRATE, round, room);
-        } catch (LazyStateException closed) {
-            LOG.debug("Hydration of {} was stopped", owner, closed);
-            return End.STOPPED;
+        try (LinkTarget.Pin pin = target.pin(chosen)) {
+            HydrationQueue queue = queue(pin);
+            BackgroundRound round =
+                    new BackgroundRound(
+                            queue,
+                            pace,
+                            settings.maxBytesPerSecond(),
+                            loader.waits(),
+                            new HydrationReport(
+                                    owner,
+                                    pin.extents(),
+                                    pace.nanoTime(),
+                                    loader.metrics().recovery()),
+                            target::linkingDone);
+            boolean full;
+            try {
+                full = !hydrate(pin, queue, LoadCause.HYDRATE, round, room);
+            } catch (LazyStateException closed) {
+                LOG.debug("Hydration of {} was stopped", owner, closed);
+                return End.STOPPED;
+            }
+            if (!round.ended(full)) {
+                return End.INCOMPLETE;
+            }
+            return full ? End.FULL : End.COMPLETE;
         }
-        if (!round.ended(full)) {
-            return End.INCOMPLETE;
-        }
-        return full ? End.FULL : End.COMPLETE;
     }
 
     /**
@@ -127,7 +131,7 @@ public final class Hydrator {
      */
     public Preloaded preload(Predicate<String> states, Duration atMost) {
         PreloadRound round = new PreloadRound(pace.nanoTime(), atMost.toNanos());
-        boolean full = !hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+        boolean full = !hydrate(states, round, room);
         return new Preloaded(round.expired(), full, round.failures(), round.firstFailure());
     }
 
@@ -154,7 +158,7 @@ public final class Hydrator {
      */
     public boolean hydrate(Predicate<String> states, BooleanSupplier goOn) {
         StrictRound round = new StrictRound(goOn);
-        return hydrate(queue(coldExtents(states)), LoadCause.PRELOAD, round, room);
+        return hydrate(states, round, room);
     }
 
     /**
@@ -164,22 +168,28 @@ public final class Hydrator {
      */
     public void loadWhole(String state) {
         StrictRound round = new StrictRound(() -> true);
-        hydrate(queue(coldExtents(state::equals)), LoadCause.PRELOAD, round, Room.ENDLESS);
+        hydrate(state::equals, round, Room.ENDLESS);
     }
 
-    private List<ColdExtent> coldExtents(Predicate<String> states) {
-        return target.coldExtents().stream().filter(cold -> states.test(cold.state())).toList();
+    private boolean hydrate(Predicate<String> states, HydrationRound round, Room in) {
+        try (LinkTarget.Pin pin = target.pin(cold -> states.test(cold.state()))) {
+            return hydrate(pin, queue(pin), LoadCause.PRELOAD, round, in);
+        }
     }
 
-    private HydrationQueue queue(List<ColdExtent> extents) {
-        return new HydrationQueue(extents, settings, loader.heat());
+    private HydrationQueue queue(LinkTarget.Pin pin) {
+        return new HydrationQueue(pin.extents(), settings, loader.heat());
     }
 
     /** Runs through the queue; returns whether there was room for all that it came to. */
-    private boolean hydrate(HydrationQueue queue, LoadCause cause, HydrationRound round, Room in) {
+    private boolean hydrate(
+            LinkTarget.Pin pin,
+            HydrationQueue queue,
+            LoadCause cause,
+            HydrationRound round,
+            Room in) {
         Deque<Fetch> underWay = new ArrayDeque<>();
         TakenRoom taken = new TakenRoom(in);
-        LinkTarget.Pin pin = target.pin(queue.all());
         try {
             do {
                 while (!taken.full()
@@ -203,7 +213,6 @@ public final class Hydrator {
             underWay.forEach(Fetch::abandon);
             taken.close();
             target.linkingDone();
-            pin.close();
         }
         return !taken.full();
     }

@@ -2,6 +2,7 @@ package io.lazystate.loading;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Predicate;
 import org.apache.flink.annotation.Internal;
 import org.jspecify.annotations.Nullable;
 
@@ -25,16 +26,22 @@ public interface LinkTarget {
     List<ColdExtent> coldExtents();
 
     /**
-     * Announces that these extents are being fetched. Until the pin is closed every new checkpoint
-     * keeps their files (I11), and they stay such that what is fetched can be linked.
+     * Announces that the chosen ones of the cold extents are being fetched. Until the pin is closed
+     * every new checkpoint keeps their files (I11), and they stay such that what is fetched can be
+     * linked, also if checkpoints go on from them meanwhile.
+     *
+     * @param chosen asked at once, of each that is cold
      */
-    Pin pin(List<ColdExtent> extents);
+    Pin pin(Predicate<ColdExtent> chosen);
 
     /** Called when hydration ends or pauses, so that the database goes back to its normal work. */
     void linkingDone();
 
     /** The extents that are being fetched; closing it twice does nothing. */
     interface Pin extends AutoCloseable {
+        /** The extents, as they are to be fetched. */
+        List<ColdExtent> extents();
+
         /**
          * Links extents of this pin, those of one state with one call; the files are moved or
          * deleted.

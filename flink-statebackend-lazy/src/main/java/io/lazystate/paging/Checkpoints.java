@@ -57,7 +57,7 @@ public final class Checkpoints {
             }
             overlay.generations().rotate(cut);
             return view;
-        } catch (RuntimeException e) { // a change log had to spill, and the disk is full
+        } catch (RuntimeException | Error e) { // a change log had to spill, and the disk is full
             view.close();
             throw e;
         } catch (RocksDBException e) {

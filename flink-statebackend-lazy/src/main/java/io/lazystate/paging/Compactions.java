@@ -2,7 +2,6 @@ package io.lazystate.paging;
 
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.ColumnFamilyHandle;
-import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.CompactRangeOptions;
 import org.rocksdb.CompactRangeOptions.BottommostLevelCompaction;
 import org.rocksdb.FlushOptions;
@@ -21,13 +20,6 @@ final class Compactions {
         db.setOptions(
                 family,
                 MutableColumnFamilyOptions.builder().setDisableAutoCompactions(!on).build());
-    }
-
-    /** Whether RocksDB compacts when it likes. */
-    static boolean areAutomatic(ColumnFamilyHandle family) throws RocksDBException {
-        try (ColumnFamilyOptions options = family.getDescriptor().getOptions()) {
-            return !options.disableAutoCompactions();
-        }
     }
 
     /** Writes the memory tables to files, even if that stalls writers; waits for it. */

@@ -6,8 +6,10 @@ import io.lazystate.error.Where;
 import io.lazystate.manifest.Extent;
 import io.lazystate.manifest.StateLayout;
 import io.lazystate.paging.ExtentState.Phase;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
@@ -102,6 +104,17 @@ final class ExtentMap {
     /** Whether some extent is of this kind, which is not resident. */
     boolean isAny(Predicate<ExtentState> kind) {
         return !allResident && Arrays.stream(states).anyMatch(kind);
+    }
+
+    /** The extents whose rows are not in the main column family, or are there in vain. */
+    List<Extent> toBeLinked() {
+        List<Extent> found = new ArrayList<>();
+        for (int i = 0; !allResident && i < states.length; i++) {
+            if (!isLocal(i) && phase(i) != Phase.LINKED) {
+                found.add(extent(i));
+            }
+        }
+        return found;
     }
 
     /** The indexes of the extents in this phase. */

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.LevelMetaData;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -21,12 +22,6 @@ import org.rocksdb.SstFileMetaData;
  * itself: it stays so. Threads: the hydrator's.
  */
 final class LinkPause {
-    /** Files in level 0 at which linking gives way; RocksDB slows writers down at 20. */
-    private static final int LEVEL_0_FULL = 12;
-
-    /** Files in level 0 at which linking goes on. RocksDB compacts from 4 on. */
-    private static final int LEVEL_0_EMPTY = 4;
-
     private static final long POLL_NANOS = 20_000_000L;
 
     private final RocksDB db;
@@ -49,12 +44,16 @@ final class LinkPause {
     /** Makes the column family ready for a link; waits while level 0 is too full. */
     void before(PagedState state) throws RocksDBException {
         ColumnFamilyHandle family = state.handle();
-        if (paused.contains(state) && files(family) >= LEVEL_0_FULL) {
+        if (paused.contains(state) && files(family) >= Level0.of(family).full()) {
             Compactions.setAutomatic(db, family, true);
             paused.remove(state);
         }
-        if (!paused.contains(state) && !idle(family) && Compactions.areAutomatic(family)) {
-            waitUntil(() -> files(family) <= LEVEL_0_EMPTY);
+        if (paused.contains(state) || idle(family)) {
+            return;
+        }
+        Level0 level0 = Level0.of(family);
+        if (level0.compacts()) {
+            waitUntil(() -> files(family) <= level0.empty());
             touched.add(state);
             Compactions.setAutomatic(db, family, false);
             paused.add(state);
@@ -121,6 +120,26 @@ final class LinkPause {
 
     private int files(ColumnFamilyHandle family) throws RocksDBException {
         return Integer.parseInt(db.getProperty(family, "rocksdb.num-files-at-level0"));
+    }
+
+    /**
+     * What a column family's options say of level 0.
+     *
+     * @param compacts whether RocksDB compacts it when it likes
+     * @param empty files at which linking goes on: RocksDB compacts no fewer
+     * @param full files at which linking gives way, before RocksDB slows writers down
+     */
+    private record Level0(boolean compacts, int empty, int full) {
+        static Level0 of(ColumnFamilyHandle family) throws RocksDBException {
+            try (ColumnFamilyOptions options = family.getDescriptor().getOptions()) {
+                int trigger = options.level0FileNumCompactionTrigger();
+                int slowdown = options.level0SlowdownWritesTrigger();
+                return new Level0(
+                        !options.disableAutoCompactions(),
+                        trigger,
+                        Math.max(trigger, (trigger + slowdown) / 2));
+            }
+        }
     }
 
     private interface Check {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.ResourceGuard;
@@ -75,20 +76,20 @@ public final class Linker implements LinkTarget {
     public List<ColdExtent> coldExtents() {
         List<ColdExtent> cold = new ArrayList<>();
         for (PagedState state : states.all()) {
-            ExtentMap map = state.map();
-            for (int i = 0; !map.allResident() && i < map.size(); i++) {
-                if (!map.isLocal(i) && map.phase(i) != Phase.LINKED) {
-                    cold.add(new ColdExtent(state.name(), map.extent(i)));
-                }
-            }
+            state.map().toBeLinked().forEach(e -> cold.add(new ColdExtent(state.name(), e)));
         }
         return cold;
     }
 
     @Override
-    public Pin pin(List<ColdExtent> extents) {
-        Pins.Pinned pinned = pins.pin(extents);
+    public Pin pin(Predicate<ColdExtent> chosen) {
+        Pins.Pinned pinned = pins.pin(chosen);
         return new Pin() {
+            @Override
+            public List<ColdExtent> extents() {
+                return pinned.extents();
+            }
+
             @Override
             public void link(List<Linkable> fetched) {
                 Linker.this.link(pinned, fetched);

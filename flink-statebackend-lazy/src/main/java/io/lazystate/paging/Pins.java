@@ -6,8 +6,10 @@ import io.lazystate.paging.ExtentState.Phase;
 import io.lazystate.run.Run;
 import io.lazystate.store.StoredObject;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.rocksdb.RocksDBException;
 
 /**
@@ -37,24 +39,25 @@ final class Pins {
     }
 
     /** A state may be dropped, and another one of its name made. */
-    private record Current(PagedState state, Extent extent) {}
+    private record Fetched(PagedState state, Extent extent) {}
 
     /** What one hydrator fetches. */
     final class Pinned implements AutoCloseable {
-        private final List<ColdExtent> extents;
-        private final Set<Current> current;
+        private final Set<Fetched> fetched;
 
-        /**
-         * @param current those that were as their layouts said when they were pinned
-         */
-        private Pinned(List<ColdExtent> extents, Set<Current> current) {
-            this.extents = extents;
-            this.current = current;
+        private Pinned(Set<Fetched> fetched) {
+            this.fetched = fetched;
+        }
+
+        List<ColdExtent> extents() {
+            return fetched.stream()
+                    .map(one -> new ColdExtent(one.state().name(), one.extent()))
+                    .toList();
         }
 
         /** Whether the rows that the extent's runs do not have are still in the overlay. */
         boolean isWhole(PagedState state, Extent extent) {
-            return isCurrent(state, extent) || current.contains(new Current(state, extent));
+            return fetched.contains(new Fetched(state, extent));
         }
 
         @Override
@@ -65,26 +68,21 @@ final class Pins {
         }
     }
 
-    Pinned pin(List<ColdExtent> extents) {
+    /** Pins the chosen ones of the cold extents, as they are at this moment. */
+    Pinned pin(Predicate<ColdExtent> chosen) {
         synchronized (pins) {
-            Set<Current> current = new HashSet<>();
-            for (ColdExtent cold : extents) {
-                PagedState state = states.named(cold.state());
-                if (state != null && isCurrent(state, cold.extent())) {
-                    current.add(new Current(state, cold.extent()));
+            Set<Fetched> fetched = new LinkedHashSet<>();
+            for (PagedState state : states.all()) {
+                for (Extent extent : state.map().toBeLinked()) {
+                    if (chosen.test(new ColdExtent(state.name(), extent))) {
+                        fetched.add(new Fetched(state, extent));
+                    }
                 }
             }
-            Pinned pinned = new Pinned(List.copyOf(extents), current);
+            Pinned pinned = new Pinned(fetched);
             pins.add(pinned);
             return pinned;
         }
-    }
-
-    /** Whether the extent is cold, and still what the newest layout says it is. */
-    private static boolean isCurrent(PagedState state, Extent extent) {
-        ExtentMap map = state.map();
-        int index = map.indexOf(extent.lower());
-        return !map.isLocal(index) && map.extent(index).equals(extent);
     }
 
     /**
@@ -118,13 +116,12 @@ final class Pins {
     void addObjects(Set<StoredObject> objects) {
         synchronized (pins) {
             for (Pinned pinned : pins) {
-                for (ColdExtent cold : pinned.extents) {
-                    Extent extent = cold.extent();
-                    Run base = extent.base();
+                for (Fetched one : pinned.fetched) {
+                    Run base = one.extent().base();
                     if (base != null) {
                         objects.add(base.object());
                     }
-                    extent.deltas().forEach(delta -> objects.add(delta.object()));
+                    one.extent().deltas().forEach(delta -> objects.add(delta.object()));
                 }
             }
         }

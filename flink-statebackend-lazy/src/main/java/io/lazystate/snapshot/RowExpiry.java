@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which rows of a state with a time to live have expired, as RocksDB's compaction would tell.
  *
- * <p>Threads: one at a time, of any kind. It knows the rows of the moment it was taken: a state
- * that is migrated later has another.
+ * <p>Threads: one at a time, of any kind; each checkpoint has its own. It knows the rows of the
+ * moment it was taken: a state that is migrated later has another.
  */
 @Internal
 @FunctionalInterface

@@ -135,8 +135,8 @@ public final class TierKeeper {
             sleeper.sleep(MILLIS_BETWEEN_STEPS);
             try {
                 work.run();
-            } catch (RuntimeException e) {
-                // The task meets a broken disk itself, and goes on.
+            } catch (RuntimeException | Error e) {
+                // The task meets a broken disk itself. Without this nothing would ever leave again.
                 LOG.warn(
                         "The local disk usage of {} could not be kept: {}", operator, e.toString());
             }

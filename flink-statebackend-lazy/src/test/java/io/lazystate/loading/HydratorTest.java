@@ -26,7 +26,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.apache.flink.testutils.logging.LoggerAuditingExtension;
 import org.junit.jupiter.api.AfterEach;
@@ -530,6 +532,23 @@ class HydratorTest {
         assertThat(hydrator().hydrate("s"::equals, () -> true)).isTrue();
     }
 
+    /** Memory was short for a moment, perhaps by the fault of another task of the process. */
+    @Test
+    void anErrorOfTheMachineIsTheFailureOfOneExtent() throws Exception {
+        extents("s", 4);
+        AtomicBoolean once = new AtomicBoolean();
+        store.onDownload =
+                object -> {
+                    if (object.equals("s1") && once.compareAndSet(false, true)) {
+                        throw new OutOfMemoryError("thrown by the test");
+                    }
+                };
+
+        assertThat(hydrator().run()).isEqualTo(Hydrator.End.COMPLETE);
+
+        assertThat(target.linked).containsExactlyInAnyOrder("s0", "s1", "s2", "s3");
+    }
+
     private Hydrator hydrator() {
         return hydrator((cause, bytes, request) -> request.run());
     }
@@ -649,9 +668,15 @@ class HydratorTest {
         }
 
         @Override
-        public Pin pin(List<ColdExtent> extents) {
+        public Pin pin(Predicate<ColdExtent> chosen) {
+            List<ColdExtent> extents = cold.stream().filter(chosen).toList();
             pinned++;
             return new Pin() {
+                @Override
+                public List<ColdExtent> extents() {
+                    return extents;
+                }
+
                 @Override
                 public void link(List<Linkable> fetched) {
                     Target.this.link(fetched);

@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -265,8 +266,14 @@ class JoinedReadsTest {
         }
 
         @Override
-        public Pin pin(List<ColdExtent> extents) {
+        public Pin pin(Predicate<ColdExtent> chosen) {
+            List<ColdExtent> extents = cold.stream().filter(chosen).toList();
             return new Pin() {
+                @Override
+                public List<ColdExtent> extents() {
+                    return extents;
+                }
+
                 @Override
                 public void link(List<Linkable> fetched) {
                     Target.this.link(fetched);

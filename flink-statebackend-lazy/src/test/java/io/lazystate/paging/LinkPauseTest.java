@@ -144,6 +144,32 @@ class LinkPauseTest {
         }
     }
 
+    /** Nothing would compact them: RocksDB begins with as many files as the user said. */
+    @Test
+    void filesThatAreTooFewToBeCompactedAreNotWaitedFor() throws Exception {
+        try (ColumnFamilyOptions late =
+                        new ColumnFamilyOptions()
+                                .setLevel0FileNumCompactionTrigger(30)
+                                .setLevel0SlowdownWritesTrigger(60)
+                                .setLevel0StopWritesTrigger(90);
+                ColumnFamilyHandle other =
+                        db.createColumnFamily(new ColumnFamilyDescriptor(new byte[] {'o'}, late));
+                FlushOptions wait = new FlushOptions()) {
+            PagedState lateOne =
+                    new PagedState(2, "o", other, new ChangeLog(directory.resolve("o"), 1 << 10));
+            for (int i = 0; i < 14; i++) {
+                db.put(other, KEY, KEY);
+                db.flush(wait, other);
+            }
+
+            pause.before(lateOne);
+            pause.before(lateOne);
+
+            assertThat(waits).isZero();
+            lateOne.close();
+        }
+    }
+
     private void flushUntilCompacted(ColumnFamilyHandle compacted) throws Exception {
         try (FlushOptions wait = new FlushOptions()) {
             for (int i = 0; i < 4; i++) { // as many files as RocksDB compacts

@@ -1,5 +1,6 @@
 package io.lazystate.paging;
 
+import io.lazystate.loading.ColdExtent;
 import io.lazystate.loading.LinkTarget;
 import io.lazystate.loading.LinkTarget.Linkable;
 import java.util.List;
@@ -10,8 +11,8 @@ final class Links {
 
     /** As a hydrator that pinned the extents just now. */
     static void link(PagedRocksDB db, List<Linkable> fetched) {
-        try (LinkTarget.Pin pin =
-                db.linker().pin(fetched.stream().map(Linkable::extent).toList())) {
+        List<ColdExtent> extents = fetched.stream().map(Linkable::extent).toList();
+        try (LinkTarget.Pin pin = db.linker().pin(extents::contains)) {
             pin.link(fetched);
         }
     }
