@@ -33,11 +33,11 @@ class QueryableStateIT {
 
     @Test
     void aQuerySeesColdRows() throws Exception {
-        int port = freePort();
+        int port = freePort(20_000 + (int) (ProcessHandle.current().pid() % 5_000));
         Configuration queries = new Configuration();
         queries.set(QueryableStateOptions.ENABLE_QUERYABLE_STATE_PROXY_SERVER, true);
         queries.set(QueryableStateOptions.PROXY_PORT_RANGE, "" + port);
-        queries.set(QueryableStateOptions.SERVER_PORT_RANGE, "" + freePort());
+        queries.set(QueryableStateOptions.SERVER_PORT_RANGE, "" + freePort(port + 1));
         String directory = "file:" + root.resolve("queried");
         try (LedgerCluster cluster = LedgerCluster.start("LAZY", queries)) {
             JobID first = cluster.submit(directory, execution("first"));
@@ -77,8 +77,8 @@ class QueryableStateIT {
     }
 
     /** Below those that the system gives to others meanwhile. */
-    private static int freePort() throws Exception {
-        for (int port = 20_000 + (int) (ProcessHandle.current().pid() % 5_000); ; port++) {
+    private static int freePort(int from) throws Exception {
+        for (int port = from; ; port++) {
             try (ServerSocket socket =
                     new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
                 return socket.getLocalPort();
