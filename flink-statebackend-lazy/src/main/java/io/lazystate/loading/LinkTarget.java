@@ -22,9 +22,6 @@ public interface LinkTarget {
      */
     record Linkable(ColdExtent extent, @Nullable Path base, @Nullable Path changes) {}
 
-    /** The extents that are cold now, in the order they should be hydrated. */
-    List<ColdExtent> coldExtents();
-
     /**
      * Announces that the chosen ones of the cold extents are being fetched. Until the pin is closed
      * every new checkpoint keeps their files (I11), and they stay such that what is fetched can be

@@ -119,11 +119,7 @@ final class ExtentMap {
 
     /** The indexes of the extents in this phase. */
     BitSet in(Phase phase) {
-        BitSet found = new BitSet();
-        for (int i = 0; i < states.length; i++) {
-            found.set(i, states[i].phase() == phase);
-        }
-        return found;
+        return matching(i -> states[i].phase() == phase);
     }
 
     /**

@@ -72,8 +72,8 @@ public final class Linker implements LinkTarget {
         this.pause = new LinkPause(db, LockSupport::parkNanos);
     }
 
-    @Override
-    public List<ColdExtent> coldExtents() {
+    /** The cold extents of all states. */
+    List<ColdExtent> coldExtents() {
         List<ColdExtent> cold = new ArrayList<>();
         for (PagedState state : states.all()) {
             state.map().toBeLinked().forEach(e -> cold.add(new ColdExtent(state.name(), e)));

@@ -663,11 +663,6 @@ class HydratorTest {
         private boolean linking;
 
         @Override
-        public List<ColdExtent> coldExtents() {
-            return List.copyOf(cold);
-        }
-
-        @Override
         public Pin pin(Predicate<ColdExtent> chosen) {
             List<ColdExtent> extents = cold.stream().filter(chosen).toList();
             pinned++;

@@ -261,11 +261,6 @@ class JoinedReadsTest {
     /** Links nothing, but looks at the files it is given. */
     private final class Target implements LinkTarget {
         @Override
-        public List<ColdExtent> coldExtents() {
-            return List.copyOf(cold);
-        }
-
-        @Override
         public Pin pin(Predicate<ColdExtent> chosen) {
             List<ColdExtent> extents = cold.stream().filter(chosen).toList();
             return new Pin() {
